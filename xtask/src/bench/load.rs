@@ -1,0 +1,68 @@
+//! The load generator: what is sent, over which connections, and what was seen. One thread, HTTP/1.1 with keep-alive on hyper's own
+//! client connections. An answer that is not a complete 200 fails the whole sample: a measure with errors in it is not a measure. It
+//! knows nothing of proxies: the processor time of the one under test comes in as a closure.
+
+pub(super) mod closed;
+pub(super) mod held;
+pub(super) mod lane;
+pub(super) mod open;
+mod pacer;
+pub(super) mod streams;
+
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use self::lane::{Call, Lane};
+
+/// Processor time that the proxy under test has used since it started; zero when there is none.
+pub(super) type Cpu<'a> = &'a (dyn Fn() -> Result<Duration, String> + 'a);
+
+/// What one load on one contender gave.
+#[derive(Debug)]
+pub(super) struct Sample {
+    /// Requests finished inside the measured window.
+    pub(super) requests: u64,
+    pub(super) wall: Duration,
+    /// Processor time of the proxy inside the window.
+    pub(super) cpu: Duration,
+    /// Nanoseconds, ascending: to the last byte for whole answers, to the first byte of the body for streams; from the moment the request
+    /// was meant to leave.
+    pub(super) times_ns: Vec<u64>,
+}
+
+impl Sample {
+    /// The time below which so many per cent of the requests lie (nearest rank); `None` without requests.
+    pub(super) fn percentile_ns(&self, percent: usize) -> Option<u64> {
+        let rank = (self.times_ns.len() * percent).div_ceil(100).max(1);
+        self.times_ns.get(rank - 1).copied()
+    }
+}
+
+/// Opens so many connections and sends one request over each, so that nothing inside the window is a first time.
+async fn lanes(call: &Call, count: usize, drivers: &mut JoinSet<()>) -> Result<Vec<Lane>, String> {
+    let mut lanes = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut lane = Lane::open(call.address, drivers).await?;
+        lane.send(call).await?;
+        lanes.push(lane);
+    }
+    Ok(lanes)
+}
+
+/// Waits for every worker and puts its times together, ascending.
+async fn join(workers: &mut JoinSet<Result<Vec<u64>, String>>) -> Result<Vec<u64>, String> {
+    let mut times_ns = Vec::new();
+    while let Some(done) = workers.join_next().await {
+        times_ns.append(&mut done.map_err(|error| format!("a worker of the load generator ended: {error}"))??);
+    }
+    times_ns.sort_unstable();
+    Ok(times_ns)
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

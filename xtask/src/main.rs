@@ -1,0 +1,42 @@
+//! The chores of the repository: `cargo xtask tidy`, `test` and `bench`. It knows the shape of the tree and the tools around it,
+//! and nothing of the product: it depends on none of our crates.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to its user")]
+
+mod bench;
+mod metadata;
+mod suite;
+mod tidy;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+  bench [--help]   measure the gateway beside other proxies, and print a table
+  tidy [--write]   check the shape of the tree; --write adds the missing `mod` lines
+  test [NAME...]   run every test, or only the named suites (cargo, or a folder of tests/), and count them
+";
+
+/// One chore per line: its name, and what runs it. A chore prints what it finds itself; `Err` is why it could not do its work.
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = arguments
+        .split_first()
+        .map_or(("help", &[][..]), |(first, rest)| (first.as_str(), rest));
+    let outcome = match command {
+        "bench" => bench::run(rest),
+        "tidy" => tidy::run(rest),
+        "test" => suite::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => {
+            eprint!("no chore is called \"{other}\"\n{USAGE}");
+            Ok(ExitCode::from(2))
+        }
+    };
+    outcome.unwrap_or_else(|reason| {
+        eprintln!("cargo xtask {command}: {reason}");
+        ExitCode::FAILURE
+    })
+}
