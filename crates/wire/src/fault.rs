@@ -1,0 +1,236 @@
+//! The error vocabulary: what went wrong, whose fault it is, and what to do next. HTTP statuses and error bodies exist
+//! only in `dialects/*/fault.rs`, which read and write this.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// What went wrong, in the field's words. One meaning each; a dialect maps it to its own status, type and code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The request is not valid: bad JSON, a missing or wrong field.
+    Malformed,
+    /// The body or a part of it is larger than allowed.
+    TooLarge,
+    /// The body's media type or content coding is not understood.
+    UnsupportedMedia,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// The credential is missing, unknown, expired or revoked.
+    Unauthorized,
+    /// The credential is right, but may not do this.
+    Forbidden,
+    /// No such path, route or model.
+    NotFound,
+    /// The state of the resource forbids it (409).
+    Conflict,
+    /// Understood, but not processable as it is (422).
+    Unprocessable,
+    /// Too many requests or tokens in a window.
+    RateLimited,
+    /// Money or quota is used up: waiting does not help.
+    QuotaExceeded,
+    /// The prompt does not fit the model's context.
+    ContextLength,
+    /// Refused for its content by a provider or a guardrail.
+    ContentPolicy,
+    /// A translation would lose something, and the route says `on_loss: reject`.
+    Lossy,
+    /// The provider has no capacity just now (Anthropic's 529, a 503).
+    Overloaded,
+    /// The provider cannot be reached, or none is healthy.
+    Unavailable,
+    /// The provider did not answer in time.
+    Timeout,
+    /// The TLS session with the provider could not be trusted or made.
+    Tls,
+    /// The provider answered something that is not an answer.
+    BadUpstream,
+    /// The provider's answer ended before its end.
+    Truncated,
+    /// The provider reports an error of its own (5xx).
+    Upstream,
+    /// Our own mistake.
+    Internal,
+}
+
+/// Who is at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The caller.
+    Client,
+    /// Tollgate itself.
+    Gateway,
+    /// The provider.
+    Provider,
+}
+
+/// What may be tried next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Nothing: the same call would fail everywhere.
+    Never,
+    /// The same deployment may do better in a moment.
+    Same,
+    /// Another deployment may do better; this one would not.
+    Other,
+}
+
+/// An error on its way to the caller, to the retry policy and to the record.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// What went wrong.
+    pub kind: FaultKind,
+    /// Whose fault it is.
+    pub origin: Origin,
+    /// What may be tried next.
+    pub retry: Retry,
+    /// How long to wait before trying again, where known.
+    pub retry_after: Option<Duration>,
+    /// For the caller: names the thing and the remedy; never a secret, never an internal cause.
+    pub message: String,
+    /// The machine-readable code (`model_not_allowed`); a dialect has a default for each kind.
+    pub code: Option<Cow<'static, str>>,
+    /// The request field at fault (`messages[0].role`), where one is.
+    pub param: Option<String>,
+    /// The provider's status, where one answered: its class is kept towards the caller.
+    pub provider_status: Option<u16>,
+    /// The provider's own error answer, for a caller of the same dialect.
+    pub provider_body: Option<ProviderBody>,
+    /// For the record only: the internal cause.
+    pub cause: Option<String>,
+}
+
+/// An error answer as a provider wrote it.
+#[derive(Debug, Clone)]
+pub struct ProviderBody {
+    /// The dialect that it is written in.
+    pub dialect: &'static str,
+    /// Its bytes, cut to a bound by who read them.
+    pub body: Vec<u8>,
+}
+
+impl Fault {
+    /// A fault with the usual retry advice for its kind and origin.
+    #[must_use]
+    pub fn new(kind: FaultKind, origin: Origin, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            origin,
+            retry: usual_retry(kind, origin),
+            retry_after: None,
+            message: message.into(),
+            code: None,
+            param: None,
+            provider_status: None,
+            provider_body: None,
+            cause: None,
+        }
+    }
+
+    /// The caller's mistake.
+    #[must_use]
+    pub fn client(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self::new(kind, Origin::Client, message)
+    }
+
+    /// Our own trouble or decision.
+    #[must_use]
+    pub fn gateway(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self::new(kind, Origin::Gateway, message)
+    }
+
+    /// The provider's trouble.
+    #[must_use]
+    pub fn provider(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self::new(kind, Origin::Provider, message)
+    }
+
+    /// With the machine-readable code.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<Cow<'static, str>>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// With the request field at fault.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// With the internal cause, for the record.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}
+
+fn usual_retry(kind: FaultKind, origin: Origin) -> Retry {
+    use FaultKind as K;
+    if origin != Origin::Provider {
+        return Retry::Never;
+    }
+    match kind {
+        K::RateLimited | K::Overloaded | K::Unavailable | K::Timeout | K::Upstream | K::Truncated | K::Conflict => Retry::Same,
+        K::Unauthorized
+        | K::Forbidden
+        | K::NotFound
+        | K::QuotaExceeded
+        | K::ContextLength
+        | K::ContentPolicy
+        | K::Tls
+        | K::BadUpstream
+        | K::Internal => Retry::Other,
+        K::Malformed | K::TooLarge | K::UnsupportedMedia | K::MethodNotAllowed | K::Unprocessable | K::Lossy => Retry::Never,
+    }
+}
+
+/// A document that cannot be read in its dialect. Pure: the stage that met it turns it into a [`Fault`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// Lowercase, names the thing and the remedy.
+    pub message: String,
+    /// The field at fault, as a path (`messages[2].content[0].type`).
+    pub param: Option<String>,
+}
+
+impl Malformed {
+    /// A document-level complaint.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            param: None,
+        }
+    }
+
+    /// A complaint about one field.
+    #[must_use]
+    pub fn at(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            param: Some(param.into()),
+        }
+    }
+}
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.param {
+            Some(param) => write!(f, "{param}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl From<Malformed> for Fault {
+    fn from(malformed: Malformed) -> Self {
+        let mut fault = Self::client(FaultKind::Malformed, malformed.message);
+        fault.param = malformed.param;
+        fault
+    }
+}

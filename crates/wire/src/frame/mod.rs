@@ -1,0 +1,3 @@
+//! How events are framed on the wire, below any dialect.
+
+pub mod sse;

@@ -1,0 +1,20 @@
+//! What is said: the wire formats, and the one language between them. Pure: no I/O, no clock, no dice, no tokio.
+//!
+//! In reading order: the language (`request`, `event`, `usage`, `fault`, `loss`), what we need to know of a body without
+//! parsing it (`envelope`, `patch`), the N×M of translation (`translate`), framing (`frame`), and the formats (`dialects`).
+
+pub mod dialects;
+pub mod envelope;
+pub mod event;
+pub mod fault;
+pub mod frame;
+pub mod json;
+pub mod loss;
+pub mod patch;
+pub mod request;
+pub mod tap;
+pub mod target;
+pub mod translate;
+pub mod usage;
+
+pub use dialects::{DIALECTS, Dialect, Operation};
