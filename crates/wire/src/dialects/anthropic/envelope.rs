@@ -1,0 +1,106 @@
+//! What must be known of a caller's body without parsing it, and the edits that make it fit a provider of the same dialect.
+//! No value but the deciding ones is looked at: the provider judges the rest.
+
+use std::ops::Range;
+
+use crate::envelope::{Envelope, Field, scan as scan_fields, string_of};
+use crate::fault::Malformed;
+use crate::patch::Patch;
+use crate::target::{Quirks, Target};
+
+/// See [`crate::Dialect::scan`].
+pub(super) fn scan(body: &[u8]) -> Result<Envelope, Malformed> {
+    let (fields, head) = scan_fields(body)?;
+    let find = |name: &str| fields.iter().find(|field| field.name == name);
+    let Some(model_field) = find("model") else {
+        return Err(Malformed::at("model", "required string is missing"));
+    };
+    let model = string_of(model_field, body)?.into_owned();
+    if model.is_empty() {
+        return Err(Malformed::at("model", "must not be empty; name a model"));
+    }
+    let model_span = model_field.value.clone();
+    match find("messages").map(|field| field.text(body)) {
+        Some(text) if text.starts_with('[') => {}
+        Some(_) => return Err(Malformed::at("messages", "expected an array")),
+        None => return Err(Malformed::at("messages", "required array is missing")),
+    }
+    let stream = match find("stream").map(|field| field.text(body)) {
+        Some("true") => true,
+        Some("false" | "null") | None => false,
+        Some(_) => return Err(Malformed::at("stream", "expected true or false")),
+    };
+    let max_tokens = match find("max_tokens").map(|field| field.text(body)) {
+        Some("null") | None => None,
+        Some(text) => Some(whole_number(text)?),
+    };
+    // Usage is a part of every stream of this dialect; there is no flag to ask for it.
+    Ok(Envelope {
+        model,
+        model_span,
+        stream,
+        include_usage: true,
+        max_tokens,
+        fields,
+        head,
+    })
+}
+
+fn whole_number(text: &str) -> Result<u64, Malformed> {
+    text.strip_suffix(".0")
+        .unwrap_or(text)
+        .parse()
+        .map_err(|_| Malformed::at("max_tokens", "expected a whole number of 0 or more"))
+}
+
+/// See [`crate::Dialect::patch`].
+pub(super) fn patch(envelope: &Envelope, target: &Target) -> Patch {
+    let mut patch = Patch::default();
+    if !target.model.is_empty() && target.model != envelope.model {
+        patch.replace_string(envelope.model_span.clone(), &target.model);
+    }
+    apply_quirks(&envelope.fields, &target.quirks, &mut patch);
+    patch
+}
+
+/// Removes and renames the top-level fields that the vendor wants removed or renamed.
+pub(super) fn apply_quirks(fields: &[Field], quirks: &Quirks, patch: &mut Patch) {
+    for span in dropped_spans(fields, &quirks.drop) {
+        patch.replace(span, Vec::new());
+    }
+    for field in fields {
+        if let Some((_, theirs)) = quirks
+            .rename
+            .iter()
+            .find(|(ours, _)| *ours == field.name && !quirks.drop.contains(ours))
+        {
+            patch.replace_string(field.key.clone(), theirs);
+        }
+    }
+}
+
+/// The spans to cut so that no comma is left over: each run of dropped neighbours goes with the comma behind it, or, at
+/// the end of the object, with the one before it.
+fn dropped_spans(fields: &[Field], names: &[String]) -> Vec<Range<usize>> {
+    let mut spans = Vec::new();
+    if names.is_empty() {
+        return spans;
+    }
+    let mut kept_before: Option<&Field> = None;
+    let mut run: Option<(&Field, &Field)> = None;
+    for field in fields {
+        if names.contains(&field.name) {
+            run = Some((run.map_or(field, |(first, _)| first), field));
+        } else {
+            if let Some((first, _)) = run.take() {
+                spans.push(first.key.start..field.key.start);
+            }
+            kept_before = Some(field);
+        }
+    }
+    if let Some((first, last)) = run {
+        let start = kept_before.map_or(first.key.start, |kept| kept.value.end);
+        spans.push(start..last.value.end);
+    }
+    spans
+}

@@ -1,0 +1,214 @@
+//! Chunks to events: what an answer means, whoever of the many vendors wrote it, streamed or whole. Reads no bytes.
+
+use serde_json::value::RawValue;
+
+use super::chunk::{Choice, Chunk, Message, Unknown};
+use super::loose::Word;
+use super::speaker::Speaker;
+use super::{NAME, fault, finish, usage};
+use crate::event::{Event, Finish, Start};
+use crate::fault::Malformed;
+use crate::json::Fields;
+
+/// The most choices of one answer; OpenAI's own limit for `n`.
+const CHOICES_MAX: usize = 128;
+/// The most top-level fields of which the last value is remembered.
+const REMEMBERED_MAX: usize = 32;
+
+/// An answer so far.
+#[derive(Debug)]
+pub(super) struct Answer {
+    whole: bool,
+    started: bool,
+    faulted: bool,
+    /// The last raw value of each unknown top-level field: vendors repeat them in every chunk.
+    remembered: Vec<(String, Box<RawValue>)>,
+    choices: Vec<State>,
+}
+
+/// A choice so far.
+#[derive(Debug)]
+struct State {
+    index: u32,
+    speaker: Speaker,
+    finished: bool,
+}
+
+impl Answer {
+    /// An answer that comes in chunks, or `whole`.
+    pub(super) fn new(whole: bool) -> Self {
+        Self {
+            whole,
+            started: false,
+            faulted: false,
+            remembered: Vec::new(),
+            choices: Vec::new(),
+        }
+    }
+
+    /// Reads one chunk, or a whole answer.
+    ///
+    /// # Errors
+    /// When the text is not one.
+    pub(super) fn take(&mut self, text: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let chunk = serde_json::from_str::<super::loose::Maybe<Chunk<'_>>>(text)
+            .map_err(|error| Malformed::new(format!("not a chat completion: {error}")))?
+            .0
+            .unwrap_or_default();
+        self.chunk(chunk, text, out)
+    }
+
+    /// True when the answer ended in a fault.
+    pub(super) fn faulted(&self) -> bool {
+        self.faulted
+    }
+
+    /// True when it has a choice.
+    pub(super) fn has_choice(&self) -> bool {
+        !self.choices.is_empty()
+    }
+
+    /// The terminator was seen: choices that never said why they ended (Snowflake says `""`) are complete too.
+    pub(super) fn complete(&mut self, out: &mut Vec<Event>) {
+        for state in self.choices.iter_mut().filter(|state| !state.finished) {
+            let reason = if state.speaker.called() { Finish::ToolCalls } else { Finish::Stop };
+            state.finish(reason, out);
+        }
+        out.push(Event::End);
+    }
+
+    fn chunk(&mut self, chunk: Chunk<'_>, text: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let choices = chunk.choices.0.unwrap_or_default();
+        self.start(&chunk.id, &chunk.model, chunk.created.0, !choices.is_empty(), out);
+        for (name, raw) in &chunk.unknown {
+            self.top(name, raw, out);
+        }
+        let groq = chunk.groq.and_then(|raw| self.groq(raw, out));
+        let mut failed = chunk.error.or(groq);
+        for choice in choices {
+            failed = failed.or(choice.error);
+            if failed.is_none() {
+                self.choice(choice, out)?;
+            }
+        }
+        if let Some(usage) = chunk.usage.and_then(usage::read) {
+            out.push(Event::Usage(usage));
+        }
+        if failed.is_some() {
+            self.fault(text, out);
+        }
+        Ok(())
+    }
+
+    /// The provider reports an error; `text` is the whole event.
+    pub(super) fn fault(&mut self, text: &str, out: &mut Vec<Event>) {
+        self.faulted = true;
+        out.push(Event::Fault(Box::new(fault::read_in_answer(text))));
+    }
+
+    fn start(&mut self, id: &Word<'_>, model: &Word<'_>, created: Option<u64>, spoken: bool, out: &mut Vec<Event>) {
+        // Azure's first chunk has neither id nor model nor choices; the second one has.
+        if self.started || (id.get().is_none() && model.get().is_none() && !spoken) {
+            return;
+        }
+        self.started = true;
+        out.push(Event::Start(Start {
+            id: id.get().map(str::to_owned),
+            model: model.get().map(str::to_owned),
+            created: created.filter(|seconds| *seconds > 0),
+        }));
+    }
+
+    /// A top-level field: told when it is new or says something else than before.
+    fn top(&mut self, name: &str, raw: &RawValue, out: &mut Vec<Event>) {
+        let room = self.remembered.len() < REMEMBERED_MAX;
+        match self.remembered.iter_mut().find(|(known, _)| known == name) {
+            Some((_, before)) if before.get() == raw.get() => return,
+            Some((_, before)) => *before = raw.to_owned(),
+            None if room => self.remembered.push((name.to_owned(), raw.to_owned())),
+            None => {}
+        }
+        out.push(foreign(None, name.to_owned(), raw));
+    }
+
+    /// Groq's own object: usage at the end of a stream, or an error.
+    fn groq<'a>(&mut self, raw: &'a RawValue, out: &mut Vec<Event>) -> Option<&'a RawValue> {
+        self.top("x_groq", raw, out);
+        let mut fields = Fields::parse(raw.get(), "x_groq").ok()?;
+        if let Some(usage) = fields.take("usage").and_then(usage::read) {
+            out.push(Event::Usage(usage));
+        }
+        fields.take("error")
+    }
+
+    fn choice(&mut self, choice: Choice<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let whole = self.whole;
+        let state = self.state(choice.index.0.unwrap_or(0))?;
+        tell(state.index, "", choice.unknown, out);
+        // Perplexity and Writer send the message so far beside the delta; Azure neither, where it filtered everything.
+        let message = match (choice.delta, choice.message) {
+            (delta, Some(message)) if whole || (delta.is_none() && !state.speaker.spoke()) => Some(message),
+            (delta, _) => delta,
+        };
+        if let Some(message) = message {
+            state.message(message, out)?;
+        }
+        if let Some(word) = choice.finish.get()
+            && !state.finished
+            && let Some(reason) = finish::read(word, choice.stop.get(), state.speaker.called())
+        {
+            state.finish(reason, out);
+        }
+        Ok(())
+    }
+
+    fn state(&mut self, index: u64) -> Result<&mut State, Malformed> {
+        let index = u32::try_from(index).map_err(|_| Malformed::new("a choice index is too large"))?;
+        let at = match self.choices.iter().position(|state| state.index == index) {
+            Some(at) => at,
+            None if self.choices.len() == CHOICES_MAX => return Err(Malformed::new("more than 128 choices")),
+            None => {
+                self.choices.push(State {
+                    index,
+                    speaker: Speaker::new(index, self.whole),
+                    finished: false,
+                });
+                self.choices.len() - 1
+            }
+        };
+        self.choices.get_mut(at).ok_or_else(|| Malformed::new("no such choice"))
+    }
+}
+
+impl State {
+    fn message(&mut self, mut message: Message<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        tell(self.index, "message.", std::mem::take(&mut message.unknown), out);
+        self.speaker.hear(message, out)
+    }
+
+    fn finish(&mut self, reason: Finish, out: &mut Vec<Event>) {
+        self.finished = true;
+        self.speaker.close_all(out);
+        out.push(Event::Finish {
+            choice: self.index,
+            reason,
+        });
+    }
+}
+
+/// Unknown fields of a choice, or of its message: those are named `message.…`.
+fn tell(choice: u32, prefix: &str, unknown: Unknown<'_>, out: &mut Vec<Event>) {
+    for (name, raw) in unknown {
+        out.push(foreign(Some(choice), format!("{prefix}{name}"), raw));
+    }
+}
+
+/// A field that only this dialect knows.
+pub(super) fn foreign(choice: Option<u32>, name: String, raw: &RawValue) -> Event {
+    Event::Foreign {
+        dialect: NAME,
+        choice,
+        name,
+        raw: raw.to_owned(),
+    }
+}

@@ -1,0 +1,59 @@
+//! Writes an answer for a caller, from events. What a stream and a whole answer have in common is here.
+
+use crate::dialects::Encoder;
+use crate::event::{AnswerContext, Start};
+use crate::json::ObjectWriter;
+
+mod stream;
+mod whole;
+
+/// The encoder for a caller.
+pub(super) fn encoder(context: &AnswerContext) -> Box<dyn Encoder> {
+    if context.stream {
+        Box::new(stream::Stream::new(&context))
+    } else {
+        Box::new(whole::Whole::new(&context))
+    }
+}
+
+/// What stands at the head of an answer, and of each of its chunks.
+#[derive(Debug)]
+struct Head {
+    id: String,
+    model: String,
+    created: u64,
+}
+
+impl Head {
+    fn new(context: &AnswerContext) -> Self {
+        Self {
+            id: context.id.clone(),
+            model: context.model.clone(),
+            created: context.created,
+        }
+    }
+
+    /// What the provider says counts.
+    fn start(&mut self, start: &Start) {
+        if let Some(id) = &start.id {
+            id.clone_into(&mut self.id);
+        }
+        if let Some(model) = &start.model {
+            model.clone_into(&mut self.model);
+        }
+        self.created = start.created.unwrap_or(self.created);
+    }
+
+    fn write(&self, out: &mut ObjectWriter<'_>, object: &str) {
+        out.string("id", &self.id);
+        out.string("object", object);
+        out.integer("created", self.created);
+        out.string("model", &self.model);
+    }
+
+    /// An id for a tool call that came without one, unique among the answers of a conversation.
+    fn call_id(&self, choice: u32, call: u64) -> String {
+        let id: String = self.id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+        format!("call_{id}_{choice}_{call}")
+    }
+}

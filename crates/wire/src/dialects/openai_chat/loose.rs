@@ -1,0 +1,243 @@
+//! Values that are borrowed where they can be, and liberal about their type: what a vendor writes otherwise than the
+//! specification says counts as absent, as long as we can do without it. Broken JSON stays an error.
+
+use std::borrow::Cow;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// An object that is read field by field.
+pub(super) trait Shape<'a>: Default {
+    /// Takes the value of one field from `map`.
+    fn field<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error>;
+}
+
+/// An object of that shape; `None` for null.
+pub(super) struct Maybe<T>(pub(super) Option<T>);
+
+impl<'de, T: Shape<'de>> Deserialize<'de> for Maybe<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ShapeVisitor<T>(PhantomData<T>);
+        impl<'de, T: Shape<'de>> Visitor<'de> for ShapeVisitor<T> {
+            type Value = Maybe<T>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut shape = T::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    shape.field(key, &mut map)?;
+                }
+                Ok(Maybe(Some(shape)))
+            }
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(Maybe(None))
+            }
+        }
+        deserializer.deserialize_any(ShapeVisitor(PhantomData))
+    }
+}
+
+/// An array; `None` for null or where the field is absent.
+#[derive(Debug)]
+pub(super) struct List<T>(pub(super) Option<Vec<T>>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+/// An element of a [`List`].
+pub(super) trait Element<'a>: Sized {
+    /// Takes the next element.
+    fn next<A: SeqAccess<'a>>(seq: &mut A) -> Result<Option<Self>, A::Error>;
+}
+
+/// An element that stays raw.
+pub(super) type Raw<'a> = &'a RawValue;
+
+impl<'a> Element<'a> for Raw<'a> {
+    fn next<A: SeqAccess<'a>>(seq: &mut A) -> Result<Option<Self>, A::Error> {
+        seq.next_element()
+    }
+}
+
+impl<'a, T: Shape<'a>> Element<'a> for T {
+    fn next<A: SeqAccess<'a>>(seq: &mut A) -> Result<Option<Self>, A::Error> {
+        Ok(seq.next_element::<Maybe<Self>>()?.map(|maybe| maybe.0.unwrap_or_default()))
+    }
+}
+
+impl<'de, T: Element<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(PhantomData<T>);
+        impl<'de, T: Element<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Vec::with_capacity(1);
+                while let Some(element) = T::next(&mut seq)? {
+                    elements.push(element);
+                }
+                Ok(List(Some(elements)))
+            }
+            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+                Ok(List(None))
+            }
+        }
+        deserializer.deserialize_any(ListVisitor(PhantomData))
+    }
+}
+
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a key")
+            }
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+/// The `content` of a message: text, or a list of raw parts (Mistral), or nothing.
+#[derive(Debug, Default)]
+pub(super) enum Content<'a> {
+    #[default]
+    None,
+    Text(Cow<'a, str>),
+    Parts(Vec<Raw<'a>>),
+}
+
+/// A string. Anything else counts as absent: no vendor's slip in a field that we can do without may break an answer.
+#[derive(Debug, Default)]
+pub(super) struct Word<'a>(Option<Cow<'a, str>>);
+
+impl<'a> Word<'a> {
+    /// The string, when there is one and it says something.
+    pub(super) fn get(&self) -> Option<&str> {
+        self.0.as_deref().filter(|word| !word.is_empty())
+    }
+
+    /// Takes it out, empty or not.
+    pub(super) fn into_inner(self) -> Option<Cow<'a, str>> {
+        self.0
+    }
+}
+
+/// A whole number. Anything else, a negative one too, counts as absent.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Count(pub(super) Option<u64>);
+
+/// What a scalar field may hold.
+trait Scalar<'a>: Default {
+    fn text(_: Cow<'a, str>) -> Self {
+        Self::default()
+    }
+    fn count(_: u64) -> Self {
+        Self::default()
+    }
+    fn parts(_: Vec<Raw<'a>>) -> Self {
+        Self::default()
+    }
+}
+
+impl<'a> Scalar<'a> for Word<'a> {
+    fn text(text: Cow<'a, str>) -> Self {
+        Self(Some(text))
+    }
+}
+
+impl Scalar<'_> for Count {
+    fn count(number: u64) -> Self {
+        Self(Some(number))
+    }
+}
+
+impl<'a> Scalar<'a> for Content<'a> {
+    fn text(text: Cow<'a, str>) -> Self {
+        Self::Text(text)
+    }
+    fn parts(parts: Vec<Raw<'a>>) -> Self {
+        Self::Parts(parts)
+    }
+}
+
+struct ScalarVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Scalar<'de>> Visitor<'de> for ScalarVisitor<T> {
+    type Value = T;
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any value")
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<T, E> {
+        Ok(T::text(Cow::Borrowed(text)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<T, E> {
+        Ok(T::text(Cow::Owned(text.to_owned())))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<T, E> {
+        Ok(T::count(number))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<T, E> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, negative ones are left out"
+        )]
+        let whole = number as u64;
+        Ok(if number >= 0.0 { T::count(whole) } else { T::default() })
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<T, E> {
+        Ok(T::default())
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::default())
+    }
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
+        let mut parts = Vec::new();
+        while let Some(part) = seq.next_element()? {
+            parts.push(part);
+        }
+        Ok(T::parts(parts))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(T::default())
+    }
+}
+
+impl<'de> Deserialize<'de> for Word<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Content<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor(PhantomData))
+    }
+}
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor(PhantomData))
+    }
+}
