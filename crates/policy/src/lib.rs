@@ -1,0 +1,9 @@
+//! What is allowed and chosen: decisions. Pure: no I/O, no clock, no dice of its own; time and dice are arguments.
+
+pub mod health;
+pub mod identity;
+pub mod key;
+pub mod patterns;
+pub mod plan;
+pub mod retry;
+pub mod strategies;

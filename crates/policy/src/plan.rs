@@ -1,0 +1,107 @@
+//! The attempts that one call may make, in order. A plan is finite by construction; what it does not hold is not tried.
+
+/// The number of a deployment within its route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeploymentId(pub u32);
+
+/// Something that could answer, before it is ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    /// Which deployment.
+    pub deployment: DeploymentId,
+    /// Its share among its siblings; 0: it gets none.
+    pub weight: u32,
+}
+
+/// The deployments to be tried, best first; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    attempts: Vec<DeploymentId>,
+}
+
+impl Plan {
+    /// The ranked targets and behind them the fallbacks, each deployment once. `None`: there is nothing to try.
+    #[must_use]
+    pub fn new(ranked: &[Candidate], fallbacks: &[DeploymentId]) -> Option<Self> {
+        let mut attempts = Vec::with_capacity(ranked.len() + fallbacks.len());
+        for deployment in ranked.iter().map(|candidate| candidate.deployment).chain(fallbacks.iter().copied()) {
+            if !attempts.contains(&deployment) {
+                attempts.push(deployment);
+            }
+        }
+        (!attempts.is_empty()).then_some(Self { attempts })
+    }
+
+    /// The deployments in order.
+    #[must_use]
+    pub fn attempts(&self) -> &[DeploymentId] {
+        &self.attempts
+    }
+
+    /// Moves to the front, in their order, those for which `keep` is true (all stay in the plan).
+    pub fn prefer(&mut self, keep: impl Fn(DeploymentId) -> bool) {
+        // A stable sort by "not preferred".
+        self.attempts.sort_by_key(|deployment| !keep(*deployment));
+    }
+}
+
+/// Dice that fall the same way for the same exchange, so that a decision can be replayed (SplitMix64 by Sebastiano Vigna).
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Seeded with the exchange's id.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// 64 even bits.
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `bound`, evenly (multiply-shift); 0 when the bound is 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        let wide = u128::from(self.roll()) * u128::from(bound);
+        u64::try_from(wide >> 64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_plan_holds_each_deployment_once_targets_first() {
+        let ranked = [2, 1].map(|id| Candidate {
+            deployment: DeploymentId(id),
+            weight: 1,
+        });
+        let plan = Plan::new(&ranked, &[DeploymentId(1), DeploymentId(3)]).unwrap();
+        assert_eq!(plan.attempts(), [DeploymentId(2), DeploymentId(1), DeploymentId(3)]);
+        assert!(Plan::new(&[], &[]).is_none());
+    }
+
+    #[test]
+    fn preferring_keeps_the_order_and_drops_nothing() {
+        let mut plan = Plan::new(&[], &[1, 2, 3, 4].map(DeploymentId)).unwrap();
+        plan.prefer(|id| id.0 % 2 == 0);
+        assert_eq!(plan.attempts(), [2, 4, 1, 3].map(DeploymentId));
+    }
+
+    #[test]
+    fn the_same_seed_rolls_the_same() {
+        let (mut one, mut two) = (Dice::new(5), Dice::new(5));
+        for _ in 0..100 {
+            assert_eq!(one.below(7), two.below(7));
+        }
+        assert!((0..1000).all(|_| one.below(3) < 3));
+        assert_eq!(one.below(0), 0);
+    }
+}
