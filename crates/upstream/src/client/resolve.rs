@@ -1,0 +1,282 @@
+//! Names to addresses: one look-up at a time per origin, remembered for when DNS is down.
+//!
+//! The addresses checked here are the ones connected to; nothing resolves a name a second time. No knowledge of TTLs:
+//! the system's resolver hides them, so freshness is a constant.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::fault::{TransportFault, TransportFaultKind};
+
+/// Addresses younger than this are used without asking again.
+const FRESH: Duration = Duration::from_secs(30);
+/// Addresses younger than this are used when DNS fails (F02).
+const USABLE: Duration = Duration::from_secs(10 * 60);
+/// How long a slow DNS is waited for when older addresses are at hand. Without them, the connect timer decides.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// After a failure DNS is left alone this long: a dead resolver must not be asked by every request.
+const RESPITE: Duration = Duration::from_secs(1);
+/// Addresses tried per connection attempt.
+const ADDRESSES_MAX: usize = 8;
+
+/// What is known of the addresses of one origin.
+#[derive(Default)]
+pub(super) struct Resolver {
+    known: Mutex<Known>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Known {
+    addresses: Arc<[SocketAddr]>,
+    learned: Option<Instant>,
+    doubted: bool,
+    failed: Option<(Instant, String)>,
+}
+
+/// What to do without asking anyone.
+enum Settled {
+    Use(Arc<[SocketAddr]>),
+    Fail(String),
+    /// Ask; and if that fails, these may still be used.
+    Ask(Option<Arc<[SocketAddr]>>),
+}
+
+impl Known {
+    fn settle(&self, now: Instant) -> Settled {
+        let age = self.learned.map(|learned| now.duration_since(learned));
+        let usable = || Arc::clone(&self.addresses);
+        if age.is_some_and(|age| age <= FRESH) && !self.doubted {
+            return Settled::Use(usable());
+        }
+        let stale = age.is_some_and(|age| age <= USABLE);
+        match &self.failed {
+            Some((at, _)) if now.duration_since(*at) < RESPITE && stale => Settled::Use(usable()),
+            Some((at, reason)) if now.duration_since(*at) < RESPITE => Settled::Fail(reason.clone()),
+            _ => Settled::Ask(stale.then(usable)),
+        }
+    }
+
+    fn learn(&mut self, addresses: Arc<[SocketAddr]>, now: Instant) {
+        *self = Known {
+            addresses,
+            learned: Some(now),
+            doubted: false,
+            failed: None,
+        };
+    }
+
+    fn fail(&mut self, reason: String, now: Instant) {
+        self.failed = Some((now, reason));
+    }
+}
+
+impl Resolver {
+    /// The addresses to try, in order; never empty.
+    pub(super) async fn addresses(&self, host: &str, port: u16) -> Result<Arc<[SocketAddr]>, TransportFault> {
+        if let Some(settled) = self.settled() {
+            return settled;
+        }
+        let _turn = self.turn.lock().await;
+        // Whoever had the turn before may have asked for all of us.
+        let stale = match self.settle() {
+            Settled::Use(addresses) => return Ok(addresses),
+            Settled::Fail(reason) => return Err(TransportFault::new(TransportFaultKind::Dns, reason)),
+            Settled::Ask(stale) => stale,
+        };
+        let answer = match &stale {
+            Some(_) => timeout(PATIENCE, lookup(host, port))
+                .await
+                .unwrap_or_else(|_| Err(format!("{host}: dns did not answer within {PATIENCE:?}"))),
+            None => lookup(host, port).await,
+        };
+        let mut known = self.lock();
+        match (answer, stale) {
+            (Ok(addresses), _) => {
+                known.learn(Arc::clone(&addresses), Instant::now());
+                Ok(addresses)
+            }
+            (Err(reason), Some(stale)) => {
+                known.fail(reason, Instant::now());
+                Ok(stale)
+            }
+            (Err(reason), None) => {
+                known.fail(reason.clone(), Instant::now());
+                Err(TransportFault::new(TransportFaultKind::Dns, reason))
+            }
+        }
+    }
+
+    /// None of the known addresses took a connection: the service may have moved, so the next connect asks again.
+    pub(super) fn doubt(&self) {
+        self.lock().doubted = true;
+    }
+
+    /// Whether what was learned may still be of use when DNS fails.
+    pub(super) fn is_worth_keeping(&self, now: Instant) -> bool {
+        self.lock()
+            .learned
+            .is_some_and(|learned| now.saturating_duration_since(learned) <= USABLE)
+    }
+
+    fn settled(&self) -> Option<Result<Arc<[SocketAddr]>, TransportFault>> {
+        match self.settle() {
+            Settled::Use(addresses) => Some(Ok(addresses)),
+            Settled::Fail(reason) => Some(Err(TransportFault::new(TransportFaultKind::Dns, reason))),
+            Settled::Ask(_) => None,
+        }
+    }
+
+    fn settle(&self) -> Settled {
+        self.lock().settle(Instant::now())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers addresses as if learned at `at`.
+    #[cfg(test)]
+    pub(super) fn seed(&self, addresses: Vec<SocketAddr>, at: Instant) {
+        self.lock().learn(addresses.into(), at);
+    }
+}
+
+async fn lookup(host: &str, port: u16) -> Result<Arc<[SocketAddr]>, String> {
+    let found = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|error| format!("{host}: {error}"))?;
+    let found: Vec<SocketAddr> = found.collect();
+    let addresses = in_order(found.iter().copied().filter(|address| may_be_named(address.ip())));
+    if addresses.is_empty() {
+        let refused: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
+        return Err(format!(
+            "{host}: no address that a name may stand for (found: {})",
+            refused.join(", ")
+        ));
+    }
+    Ok(addresses.into())
+}
+
+/// Whether a name may resolve to this address (R-B2). Loopback and private networks may be named: operators run
+/// providers there. Link-local addresses and clouds' metadata services may not: a name that suddenly points at them is
+/// an attack. Who really wants one writes the address itself into the config.
+fn may_be_named(address: IpAddr) -> bool {
+    const ALIBABA_METADATA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
+    const AWS_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let refused = v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast();
+            !refused && v4 != ALIBABA_METADATA
+        }
+        IpAddr::V6(v6) => {
+            let refused = v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast();
+            !refused && v6 != AWS_METADATA
+        }
+    }
+}
+
+/// The resolver's order with the two families taking turns (RFC 8305, 4), without repeats.
+fn in_order(found: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    let mut first_family = Vec::new();
+    let mut other_family = Vec::new();
+    for address in found {
+        let leads = first_family
+            .first()
+            .is_none_or(|first: &SocketAddr| first.is_ipv6() == address.is_ipv6());
+        let family = if leads { &mut first_family } else { &mut other_family };
+        if !family.contains(&address) {
+            family.push(address);
+        }
+    }
+    let mut ordered = Vec::with_capacity(first_family.len() + other_family.len());
+    let mut others = other_family.into_iter();
+    for address in first_family {
+        ordered.push(address);
+        ordered.extend(others.next());
+    }
+    ordered.extend(others);
+    ordered.truncate(ADDRESSES_MAX);
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn f02_known_addresses_age_from_fresh_to_usable_to_forgotten() {
+        let now = Instant::now() + USABLE * 2;
+        let ago = |age: Duration| now - age;
+        let rows = [
+            ("fresh", Some(FRESH), false, None, "use"),
+            ("doubted after a refused connect", Some(FRESH), true, None, "ask, fall back"),
+            ("stale", Some(FRESH + RESPITE), false, None, "ask, fall back"),
+            ("stale, dns failed a moment ago", Some(USABLE), false, Some(RESPITE / 2), "use"),
+            (
+                "stale, dns failed a while ago",
+                Some(USABLE),
+                false,
+                Some(RESPITE),
+                "ask, fall back",
+            ),
+            ("too old", Some(USABLE + RESPITE), false, None, "ask"),
+            (
+                "too old, dns failed a moment ago",
+                Some(USABLE + RESPITE),
+                false,
+                Some(RESPITE / 2),
+                "fail",
+            ),
+            ("never seen", None, false, None, "ask"),
+        ];
+        for (name, age, doubted, failed, expected) in rows {
+            let known = Known {
+                addresses: Arc::new(["127.0.0.1:1".parse().unwrap()]),
+                learned: age.map(ago),
+                doubted,
+                failed: failed.map(|age| (ago(age), "no such host".to_owned())),
+            };
+            let got = match known.settle(now) {
+                Settled::Use(_) => "use",
+                Settled::Fail(_) => "fail",
+                Settled::Ask(Some(_)) => "ask, fall back",
+                Settled::Ask(None) => "ask",
+            };
+            assert_eq!(got, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn r_b2_a_name_may_not_stand_for_metadata_services() {
+        for (address, allowed) in [
+            ("8.8.8.8", true),
+            ("10.0.0.7", true),
+            ("127.0.0.1", true),
+            ("::1", true),
+            ("2606:4700::6810:1", true),
+            ("169.254.169.254", false),
+            ("::ffff:169.254.169.254", false),
+            ("100.100.100.200", false),
+            ("fd00:ec2::254", false),
+            ("fe80::1", false),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("255.255.255.255", false),
+            ("224.0.0.1", false),
+        ] {
+            assert_eq!(may_be_named(address.parse().unwrap()), allowed, "{address}");
+        }
+    }
+
+    #[test]
+    fn the_families_take_turns() {
+        let row = |addresses: &[&str]| -> Vec<SocketAddr> { addresses.iter().map(|a| a.parse().unwrap()).collect() };
+        let found = row(&["[::1]:1", "[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1"]);
+        assert_eq!(in_order(found.into_iter()), row(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "[::3]:1"]));
+    }
+}

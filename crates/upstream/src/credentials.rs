@@ -1,0 +1,269 @@
+//! Whose key, and for which origin: provider credentials that cannot leave for anywhere else.
+//!
+//! A credential is bound to one scheme, host and port when the config is read, and gives its header out only against
+//! that origin (R-B1). It prints nothing of itself (R-H1). Where the text came from (environment, file, vault) is the
+//! config's business; how a vendor wants to see it is `auth`'s.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use http::HeaderValue;
+
+use crate::client::Origin;
+
+/// A text that is never printed: no `Display`, no `Serialize`, and a `Debug` that tells only that it is there.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<str>);
+
+impl Secret {
+    /// Wraps a text. Nothing outside of this crate gets it back.
+    pub fn new(text: impl Into<Box<str>>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// Whether there is no text at all: an empty environment variable.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A provider's key, bound to the origin it was configured for.
+pub struct Credential {
+    name: Box<str>,
+    origin: Origin,
+    plain: HeaderValue,
+    bearer: HeaderValue,
+}
+
+/// Why a text cannot be a credential. Names the credential, never its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialError {
+    /// There is no text; holds the credential's name.
+    Empty(Box<str>),
+    /// The text holds white space at an end, a line break or another character that no header may carry; holds the
+    /// credential's name.
+    Unsendable(Box<str>),
+}
+
+/// A credential was asked for on behalf of an origin that it is not bound to. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongOrigin {
+    /// The credential's name.
+    pub credential: Box<str>,
+    /// The origin it is bound to.
+    pub bound: Origin,
+    /// The origin that it was asked for.
+    pub asked: Origin,
+}
+
+impl Credential {
+    /// Binds a secret to an origin. `name` is what logs call it: the reference in the config, such as
+    /// `env:OPENAI_API_KEY`.
+    ///
+    /// # Errors
+    /// [`CredentialError`] when the text is empty or cannot be sent in a header.
+    pub fn new(name: &str, secret: &Secret, origin: Origin) -> Result<Credential, CredentialError> {
+        let text = secret.expose();
+        if text.is_empty() {
+            return Err(CredentialError::Empty(name.into()));
+        }
+        let header = |text: &str| {
+            let mut value = HeaderValue::from_str(text).map_err(|_| CredentialError::Unsendable(name.into()))?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        if text.trim() != text || !text.is_ascii() {
+            return Err(CredentialError::Unsendable(name.into()));
+        }
+        Ok(Credential {
+            plain: header(text)?,
+            bearer: header(&format!("Bearer {text}"))?,
+            name: name.into(),
+            origin,
+        })
+    }
+
+    /// What logs call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The origin it is bound to.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The key alone, as a sensitive header value, for requests to `to`.
+    ///
+    /// # Errors
+    /// [`WrongOrigin`] when `to` is another scheme, host or port than the credential is bound to.
+    pub fn plain_for(&self, to: &Origin) -> Result<HeaderValue, WrongOrigin> {
+        self.check(to).map(|()| self.plain.clone())
+    }
+
+    /// `Bearer KEY`, as a sensitive header value, for requests to `to`.
+    ///
+    /// # Errors
+    /// As [`Credential::plain_for`].
+    pub fn bearer_for(&self, to: &Origin) -> Result<HeaderValue, WrongOrigin> {
+        self.check(to).map(|()| self.bearer.clone())
+    }
+
+    fn check(&self, to: &Origin) -> Result<(), WrongOrigin> {
+        if self.origin.is_same_place(to) {
+            return Ok(());
+        }
+        Err(WrongOrigin {
+            credential: self.name.clone(),
+            bound: self.origin.clone(),
+            asked: to.clone(),
+        })
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credential({} for {})", self.name, self.origin)
+    }
+}
+
+/// The credentials of one provider: they take turns, and one that the provider throttled or refused sits out.
+#[derive(Debug)]
+pub struct CredentialPool {
+    places: Box<[Place]>,
+    next: AtomicUsize,
+    epoch: Instant,
+}
+
+#[derive(Debug)]
+struct Place {
+    credential: Credential,
+    /// Milliseconds from the pool's epoch until which it is not used.
+    rests_until_ms: AtomicU64,
+}
+
+/// Why a pool has no credential to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoCredential {
+    /// The pool holds none.
+    Empty,
+    /// All are resting; the first is back at this moment.
+    Resting(Instant),
+}
+
+impl CredentialPool {
+    /// A pool whose clock starts at `now`.
+    pub fn new(credentials: Vec<Credential>, now: Instant) -> CredentialPool {
+        let places = credentials
+            .into_iter()
+            .map(|credential| Place {
+                credential,
+                rests_until_ms: AtomicU64::new(0),
+            })
+            .collect();
+        CredentialPool {
+            places,
+            next: AtomicUsize::new(0),
+            epoch: now,
+        }
+    }
+
+    /// The next credential in turn that does not rest.
+    ///
+    /// # Errors
+    /// [`NoCredential`] when there is none, or every one rests.
+    pub fn pick(&self, now: Instant) -> Result<&Credential, NoCredential> {
+        let now_ms = self.ms(now);
+        let turn = if self.places.len() < 2 {
+            0
+        } else {
+            self.next.fetch_add(1, Ordering::Relaxed) % self.places.len()
+        };
+        let mut soonest_ms = u64::MAX;
+        for place in self.places.iter().cycle().skip(turn).take(self.places.len()) {
+            let rests_until_ms = place.rests_until_ms.load(Ordering::Relaxed);
+            if rests_until_ms <= now_ms {
+                return Ok(&place.credential);
+            }
+            soonest_ms = soonest_ms.min(rests_until_ms);
+        }
+        if self.places.is_empty() {
+            return Err(NoCredential::Empty);
+        }
+        Err(NoCredential::Resting(self.epoch + Duration::from_millis(soonest_ms)))
+    }
+
+    /// Leaves a credential out until `until`: the provider said that it has nothing left, or that it is not valid.
+    /// Never shortens a rest. A credential of another pool is ignored.
+    pub fn rest(&self, credential: &Credential, until: Instant) {
+        if let Some(place) = self
+            .places
+            .iter()
+            .find(|place| std::ptr::eq(&raw const place.credential, credential))
+        {
+            place.rests_until_ms.fetch_max(self.ms(until), Ordering::Relaxed);
+        }
+    }
+
+    /// All credentials, in the config's order.
+    pub fn iter(&self) -> impl Iterator<Item = &Credential> {
+        self.places.iter().map(|place| &place.credential)
+    }
+
+    fn ms(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.epoch).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl fmt::Display for CredentialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CredentialError::Empty(name) => write!(f, "credential {name} is empty; set it or take it out"),
+            CredentialError::Unsendable(name) => {
+                write!(
+                    f,
+                    "credential {name} holds a character that no header may carry; check it for line breaks and spaces"
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for CredentialError {}
+
+impl fmt::Display for WrongOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let WrongOrigin { credential, bound, asked } = self;
+        write!(
+            f,
+            "credential {credential} is bound to {bound} and is not sent to {asked}; configure one for that origin"
+        )
+    }
+}
+
+impl std::error::Error for WrongOrigin {}
+
+impl fmt::Display for NoCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoCredential::Empty => f.write_str("the provider has no credential; add one under its credentials"),
+            NoCredential::Resting(_) => f.write_str("every credential of the provider is resting; add one or wait"),
+        }
+    }
+}
+
+impl std::error::Error for NoCredential {}
+
+#[cfg(test)]
+mod tests;

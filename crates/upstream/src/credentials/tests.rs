@@ -1,0 +1,98 @@
+//! Rows for `credentials.rs`: what a key may be, where it may go, whose turn it is.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::*;
+use crate::client::HttpVersion;
+
+fn origin(url: &str) -> Origin {
+    Origin::parse(url, HttpVersion::Auto).unwrap()
+}
+
+fn credential(name: &str) -> Credential {
+    Credential::new(name, &Secret::new("sk-canary"), origin("https://api.example")).unwrap()
+}
+
+#[test]
+fn r_b1_a_key_goes_to_the_origin_it_was_configured_for_and_nowhere_else() {
+    let credential = credential("env:KEY");
+    for (url, goes) in [
+        ("https://api.example", true),
+        ("https://api.example:443/v1", true),
+        ("https://API.example/other", true),
+        ("http://api.example:443", false),
+        ("http://api.example", false),
+        ("https://api.example:8443", false),
+        ("https://api.example.evil.example", false),
+        ("https://evil.example/api.example", false),
+        ("https://api.example.", false),
+    ] {
+        let to = origin(url);
+        assert_eq!(credential.plain_for(&to).is_ok(), goes, "{url}");
+        assert_eq!(credential.bearer_for(&to).is_ok(), goes, "{url}");
+    }
+    let refusal = credential.plain_for(&origin("https://evil.example")).unwrap_err().to_string();
+    assert_eq!(
+        refusal,
+        "credential env:KEY is bound to https://api.example and is not sent to https://evil.example; configure one for that origin"
+    );
+}
+
+#[test]
+fn r_h1_nothing_prints_a_secret() {
+    let credential = credential("env:KEY");
+    let header = credential.bearer_for(credential.origin()).unwrap();
+    assert_eq!(header, "Bearer sk-canary");
+    let pool = CredentialPool::new(vec![self::credential("a")], Instant::now());
+    let prints = [
+        format!("{:?}", Secret::new("sk-canary")),
+        format!("{credential:?}"),
+        format!("{header:?}"),
+        format!("{pool:?}"),
+        format!(
+            "{:?}",
+            Credential::new("a", &Secret::new("sk-canary\n"), origin("https://a.example"))
+        ),
+    ];
+    for print in prints {
+        assert!(!print.contains("canary"), "{print}");
+    }
+}
+
+#[test]
+fn what_no_header_may_carry_is_refused_by_name() {
+    let unsendable = CredentialError::Unsendable("env:KEY".into());
+    for (text, expected) in [
+        ("", CredentialError::Empty("env:KEY".into())),
+        ("sk-1\n", unsendable.clone()),
+        (" sk-1", unsendable.clone()),
+        ("sk\r\nx-evil: 1", unsendable.clone()),
+        ("sk-ü", unsendable.clone()),
+        ("sk\0", unsendable.clone()),
+    ] {
+        let got = Credential::new("env:KEY", &Secret::new(text), origin("https://a.example")).unwrap_err();
+        assert_eq!(got, expected, "{text:?}");
+    }
+}
+
+#[test]
+fn credentials_take_turns_and_sit_out_when_told() {
+    let now = Instant::now();
+    let pool = CredentialPool::new(vec![credential("a"), credential("b"), credential("c")], now);
+    let names = |at: Instant, picks: usize| -> String { (0..picks).map(|_| pool.pick(at).unwrap().name().to_owned()).collect() };
+    assert_eq!(names(now, 6), "abcabc");
+
+    let seconds = |s| now + Duration::from_secs(s);
+    let b = pool.iter().find(|c| c.name() == "b").unwrap();
+    pool.rest(b, seconds(10));
+    pool.rest(b, seconds(5));
+    assert_eq!(names(seconds(9), 3), "acc", "the one after the resting one takes its turn");
+    assert_eq!(names(seconds(10), 3), "abc", "a rest ends, and is never shortened");
+
+    for credential in pool.iter() {
+        pool.rest(credential, seconds(30));
+    }
+    pool.rest(b, seconds(40));
+    assert_eq!(pool.pick(seconds(20)).unwrap_err(), NoCredential::Resting(seconds(30)));
+    assert_eq!(CredentialPool::new(Vec::new(), now).pick(now).unwrap_err(), NoCredential::Empty);
+}

@@ -1,0 +1,116 @@
+//! What answers: an upstream model behind one or more doors (address, dialect, credential), with its health. Built by config; here
+//! is no choice between deployments, and no vendor is named.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue};
+use tollgate_policy::health::{Breaker, Gate};
+use tollgate_wire::dialects::{Dialect, Operation};
+use tollgate_wire::target::Target;
+
+use crate::auth::Auth;
+use crate::client::Origin;
+use crate::credentials::CredentialPool;
+
+/// A model at a provider.
+pub struct Deployment {
+    /// `provider/upstream-model`.
+    pub name: String,
+    /// The provider's name in config.
+    pub provider: String,
+    /// Where it can be reached, the preferred door first; never empty.
+    doors: Vec<Door>,
+    breaker: Arc<Mutex<Breaker>>,
+}
+
+/// One way to a deployment.
+pub struct Door {
+    /// The dialect spoken there.
+    pub dialect: &'static dyn Dialect,
+    /// The model's name there, facts and quirks.
+    pub target: Target,
+    /// What all models behind this door share.
+    pub site: Arc<Site>,
+}
+
+/// An address of a provider, with what it takes to be let in.
+pub struct Site {
+    /// Scheme, host and port.
+    pub origin: Origin,
+    /// The base URL's path, without a slash at its end.
+    pub path: String,
+    /// How the credential is shown.
+    pub auth: Box<dyn Auth>,
+    /// The credentials, bound to the origin; empty where none is needed.
+    pub credentials: CredentialPool,
+    /// Fixed headers, sent unless the caller's own say otherwise.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// It knows the header of beta features.
+    pub betas: bool,
+}
+
+impl Site {
+    /// The path of an operation in that dialect.
+    #[must_use]
+    pub fn path_of(&self, dialect: &dyn Dialect, op: Operation) -> Option<PathAndQuery> {
+        PathAndQuery::try_from(format!("{}{}", self.path, dialect.endpoint(op))).ok()
+    }
+}
+
+impl Deployment {
+    /// A deployment behind those doors. `None`: there is no door.
+    #[must_use]
+    pub fn new(provider: &str, model: &str, doors: Vec<Door>, breaker: Arc<Mutex<Breaker>>) -> Option<Self> {
+        (!doors.is_empty()).then(|| Self {
+            name: format!("{provider}/{model}"),
+            provider: provider.to_owned(),
+            doors,
+            breaker,
+        })
+    }
+
+    /// The door for a caller of that dialect: its own, so that its bytes can stay as they are, else the preferred one.
+    ///
+    /// # Panics
+    /// Never: there is always a door.
+    #[must_use]
+    pub fn door(&self, dialect: &dyn Dialect) -> &Door {
+        let own = self.doors.iter().find(|door| tollgate_wire::dialects::same(door.dialect, dialect));
+        #[expect(clippy::indexing_slicing, reason = "`new` refuses an empty list")]
+        own.unwrap_or_else(|| &self.doors[0])
+    }
+
+    /// Asks the breaker to call.
+    pub fn ask(&self, now: Instant) -> Gate {
+        self.breaker().ask(now)
+    }
+
+    /// Whether the breaker would let a call through now; changes nothing.
+    #[must_use]
+    pub fn would_admit(&self, now: Instant) -> bool {
+        self.breaker().would_admit(now)
+    }
+
+    /// Tells the breaker of a call that went well.
+    pub fn went_well(&self) {
+        self.breaker().success();
+    }
+
+    /// Tells the breaker of a call that failed in a way that speaks against the deployment. True when this opened it.
+    pub fn went_wrong(&self, now: Instant) -> bool {
+        self.breaker().failure(now)
+    }
+
+    /// The breaker, to be kept over a change of config.
+    #[must_use]
+    pub fn shared_breaker(&self) -> Arc<Mutex<Breaker>> {
+        Arc::clone(&self.breaker)
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        // Its state is plain numbers: valid whatever happened to who held it.
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
