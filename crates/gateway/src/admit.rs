@@ -1,0 +1,64 @@
+//! Stage 3: may this caller have what it asks for? Gives the `Pass` without which no plan is made. Limits and money will stand
+//! here too; they are not counted yet.
+
+use std::sync::Arc;
+
+use tollgate_wire::fault::{Fault, FaultKind};
+
+use crate::config::snapshot::{Asked, Route, Snapshot};
+use crate::identify::Caller;
+use crate::ingress::Call;
+
+/// Leave to go on: made only here.
+pub struct Pass {
+    route: Arc<Route>,
+}
+
+impl Pass {
+    /// What the caller was admitted to.
+    #[must_use]
+    pub fn route(&self) -> &Arc<Route> {
+        &self.route
+    }
+}
+
+/// Admits a caller to the route or model that it names.
+///
+/// # Errors
+/// NotFound, Forbidden.
+pub fn enter(config: &Snapshot, caller: &Caller, call: &Call) -> Result<Pass, Fault> {
+    let name = call.envelope.model.as_str();
+    let allowed = |asked: &Asked| match asked {
+        Asked::Route(_) => caller.key.may_call_route(name),
+        Asked::Model(_) => caller.key.may_call_model(name),
+    };
+    match config.find(name) {
+        Ok(asked) if allowed(&asked) => {
+            let (Asked::Route(route) | Asked::Model(route)) = asked;
+            Ok(Pass { route })
+        }
+        Ok(_) => Err(Fault::client(
+            FaultKind::Forbidden,
+            format!(
+                "the key \"{}\" may not call \"{name}\"; ask its team's owner to allow it",
+                caller.key.name
+            ),
+        )
+        .with_code("model_not_allowed")
+        .with_param("model")),
+        Err(unknown) => Err(unknown_model(caller, name, &unknown.to_string())),
+    }
+}
+
+/// What a name does not stand for is told only to those who could call it: others learn nothing of what exists.
+fn unknown_model(caller: &Caller, name: &str, reason: &str) -> Fault {
+    let shown: String = name.chars().take(256).collect();
+    let message = if caller.key.may_call_model(name) || caller.key.may_call_route(name) {
+        reason.to_owned()
+    } else {
+        format!("the model \"{shown}\" does not exist, or this key may not call it")
+    };
+    Fault::client(FaultKind::NotFound, message)
+        .with_code("model_not_found")
+        .with_param("model")
+}

@@ -1,0 +1,67 @@
+//! `tollgate check`: all problems of a config file, for people or as JSON.
+
+use std::path::Path;
+
+use tollgate_policy::key::Pepper;
+use tollgate_upstream::providers::Catalog;
+
+use crate::config::reload::Surroundings;
+use crate::config::{Checked, Severity, text_of};
+
+/// Checks a file. Warnings are shown and are no failure.
+///
+/// # Errors
+/// When there is a problem; it has been shown by then.
+pub(super) fn check(path: &Path, json: bool) -> Result<(), String> {
+    let checked = match text_of(path) {
+        Ok(text) => surroundings(path)?.check(&text),
+        Err(problem) => Checked {
+            raw: None,
+            problems: vec![problem],
+        },
+    };
+    let errors = checked
+        .problems
+        .iter()
+        .filter(|problem| problem.severity == Severity::Error)
+        .count();
+    if json {
+        let problems = serde_json::json!({ "valid": errors == 0, "problems": checked.problems });
+        super::print(&format!("{problems:#}\n"))?;
+    } else {
+        for problem in &checked.problems {
+            super::print(&format!("{problem}\n"))?;
+        }
+        if errors == 0 {
+            super::print(&format!("{} is valid\n", path.display()))?;
+        }
+    }
+    match errors {
+        0 => Ok(()),
+        1 => Err(format!("{} has a problem", path.display())),
+        n => Err(format!("{} has {n} problems", path.display())),
+    }
+}
+
+/// Enough of the process's surroundings to check a file; nothing is written and no key is digested.
+fn surroundings(path: &Path) -> Result<Surroundings, String> {
+    Ok(Surroundings {
+        catalog: catalog()?,
+        pepper: Pepper::new(&[0; 32]),
+        mock: None,
+        folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+        first_key: None,
+    })
+}
+
+/// The built-in catalog, parsed once for the life of the process.
+///
+/// # Errors
+/// When the built-in data is damaged: a fault of the build.
+pub(super) fn catalog() -> Result<&'static Catalog, String> {
+    static CATALOG: std::sync::OnceLock<Result<Catalog, String>> = std::sync::OnceLock::new();
+    CATALOG
+        .get_or_init(|| Catalog::built_in().map_err(|error| error.to_string()))
+        .as_ref()
+        .map_err(Clone::clone)
+}

@@ -1,0 +1,117 @@
+//! Teams and callers' keys: every key has a team, a name and a secret of its own, and what it may call exists.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::document::Path;
+use super::super::raw::Key;
+use super::super::suggest::{did_you_mean, listed};
+use super::super::units::{Secret, shown};
+use super::Context;
+
+/// A caller's secret is refused below this length, in characters.
+const SECRET_CHARS_MIN: usize = 8;
+/// A caller's secret is weaker than those that we make below this length, in characters.
+const SECRET_CHARS_STRONG: usize = 32;
+
+pub(super) fn check(context: &mut Context<'_>) {
+    let raw = context.raw;
+    for (name, team) in &raw.teams {
+        let path = Path::of("teams").key(name);
+        context.own_name(&path, name);
+        context.route_patterns(&path.key("routes"), &team.routes);
+        context.model_patterns(&path.key("models"), &team.models);
+        if team.routes.is_empty() && team.models.is_empty() && context.document.is_whole(&path) {
+            context.warning(
+                &path,
+                "the team may call nothing",
+                "list its routes and models, as in models: [openai/*]",
+            );
+        }
+    }
+    let mut seen = HashSet::new();
+    let mut secrets = HashMap::new();
+    for (index, key) in raw.keys.iter().enumerate() {
+        let path = Path::of("keys").index(index);
+        names(context, &path, key, &mut seen);
+        secret(context, &path.key("secret"), key, &mut secrets);
+        times(context, &path, key);
+        context.route_patterns(&path.key("routes"), key.routes.as_deref().unwrap_or_default());
+        context.model_patterns(&path.key("models"), key.models.as_deref().unwrap_or_default());
+    }
+}
+
+fn names<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, seen: &mut HashSet<&'a str>) {
+    const NAME_CHARS_MAX: usize = 128;
+    let name = key.name.trim();
+    if name.is_empty() || name.chars().any(char::is_control) || NAME_CHARS_MAX < name.chars().count() {
+        context.error(
+            &path.key("name"),
+            "this cannot be a name",
+            format!("write 1 to {NAME_CHARS_MAX} characters on one line"),
+        );
+    }
+    if !seen.insert(&key.name) {
+        context.error(
+            &path.key("name"),
+            format!("a key \"{}\" stands above", shown(&key.name)),
+            "give each key a name of its own",
+        );
+    }
+    if context.names.teams.contains(&key.team) {
+        return;
+    }
+    let known = || context.names.teams.iter().map(String::as_str);
+    let remedy = match did_you_mean(&key.team, known()) {
+        Some(near) => near,
+        None if known().next().is_none() => "add it under teams".to_owned(),
+        None => format!("add it under teams; known: {}", listed(known())),
+    };
+    context.error(&path.key("team"), format!("no team \"{}\"", shown(&key.team)), remedy);
+}
+
+fn secret<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, seen: &mut HashMap<Secret, &'a Key>) {
+    let secret = match key.secret.resolve(context.world) {
+        Ok(secret) => secret,
+        Err(complaint) => return context.complaint(path, complaint),
+    };
+    let chars = secret.expose().len();
+    let make = "make one with tollgate keys create";
+    if chars < SECRET_CHARS_MIN {
+        context.error(
+            path,
+            format!("the secret at {} is shorter than {SECRET_CHARS_MIN} characters", key.secret),
+            make,
+        );
+    } else if chars < SECRET_CHARS_STRONG {
+        context.warning(
+            path,
+            format!("the secret at {} is shorter than {SECRET_CHARS_STRONG} characters", key.secret),
+            make,
+        );
+    }
+    if let Some(first) = seen.get(&secret) {
+        context.error(
+            path,
+            format!("the key \"{}\" has the same secret", shown(&first.name)),
+            "give each key a secret of its own",
+        );
+    }
+    seen.entry(secret).or_insert(key);
+}
+
+fn times(context: &mut Context<'_>, path: &Path, key: &Key) {
+    let Some(expires) = key.expires else { return };
+    if key.not_before.is_some_and(|not_before| expires <= not_before) {
+        context.error(
+            &path.key("expires"),
+            "the key expires before it begins",
+            "put expires after not_before",
+        );
+    } else if expires.get() <= context.world.now {
+        context.warning(
+            &path.key("expires"),
+            format!("the key expired on {expires}"),
+            "remove it, or give it more time",
+        );
+    }
+}

@@ -1,0 +1,58 @@
+//! The two listeners and the process's own bounds: nothing is opened to a network that is not guarded.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::super::document::Path;
+use super::Context;
+
+pub(super) fn check(context: &mut Context<'_>) {
+    let (data, admin) = (context.raw.listen, context.raw.admin.listen);
+    let (data_path, admin_path) = (Path::of("listen"), Path::of("admin").key("listen"));
+    if data.is_public() && !context.names.any_key {
+        let reason = format!("{data} is open to a network, and there are no keys");
+        context.error(
+            &data_path,
+            reason,
+            format!("add an entry under keys, or listen on 127.0.0.1:{}", data.get().port()),
+        );
+    }
+    if admin.is_public() {
+        let reason = format!("{admin} is open to a network, and the admin plane has no keys yet");
+        context.error(&admin_path, reason, format!("listen on 127.0.0.1:{}", admin.get().port()));
+    }
+    if collide(data.get(), admin.get()) {
+        let written = if context.document.has(&admin_path) {
+            &admin_path
+        } else {
+            &data_path
+        };
+        let reason = format!("listen and admin.listen both take port {}", data.get().port());
+        context.error(written, reason, "give each a port of its own");
+    }
+    if context.raw.data_dir.as_os_str().is_empty() {
+        context.error(&Path::of("data_dir"), "the path is empty", "write for example ./tollgate-data");
+    }
+    let server = Path::of("server");
+    let (body_bytes_min, body_bytes_max) = (1 << 10, 1 << 30);
+    if !(body_bytes_min..=body_bytes_max).contains(&context.raw.server.max_body.bytes()) {
+        context.error(
+            &server.key("max_body"),
+            format!("{} is out of range", context.raw.server.max_body),
+            "use 1KiB to 1GiB",
+        );
+    }
+    if Duration::from_secs(86_400) < context.raw.server.drain.get() {
+        context.error(
+            &server.key("drain"),
+            format!("{} is out of range", context.raw.server.drain),
+            "use 0s to 24h",
+        );
+    }
+}
+
+/// Whether two listeners want the same port. Port 0 asks for any free one.
+fn collide(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() != 0 && a.port() == b.port() && same_ip
+}

@@ -1,0 +1,389 @@
+//! What may be typed into `tollgate.yaml`: the serde structs, whose doc comments are the manual and whose derived JSON Schema is the one
+//! source of structural rules. It holds no checks of meaning (`check.rs`), and secrets only as references.
+//!
+//! `x-not-yet` lists the keys and values of the contract that this version refuses by name; an entry that ends with `*` is a prefix.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use super::units::{Address, Auth, BaseUrl, IpRange, Moment, Period, SecretRef, Size};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("x-not-yet" = ["limits", "budgets", "guardrails", "alerts", "observability"]))]
+pub struct Raw {
+    /// Where callers reach the model APIs: an IP address and a port. A public address needs at least one entry in `keys`.
+    pub listen: Address,
+    /// The admin plane: dashboard, admin API and `/metrics`.
+    pub admin: Admin,
+    /// The folder of the embedded database, the journal and the last good config; made when it is absent.
+    pub data_dir: PathBuf,
+    /// Where durable state lives.
+    pub database: Database,
+    /// Where limits, budgets and caches are counted.
+    pub shared_state: SharedState,
+    /// Bounds of the process itself.
+    pub server: Server,
+    /// The vendors and endpoints that answer, by name. A name of the catalog needs only its credentials; any other name says its
+    /// `base_url` and `dialect`. `mock` is the built-in simulated provider.
+    #[schemars(example = serde_json::json!({"openai": {"credentials": ["env:OPENAI_API_KEY"]}}))]
+    pub providers: BTreeMap<String, Provider>,
+    /// Models of ours, by name: a short name for one model at one provider.
+    #[schemars(example = serde_json::json!({"fast": {"provider": "openai", "upstream_model": "gpt-4o-mini"}}))]
+    pub models: BTreeMap<String, Model>,
+    /// What applications ask for, by name: which models serve it, and what happens when one fails.
+    #[schemars(example = serde_json::json!({"support-chat": {"targets": [{"model": "openai/gpt-4o"}]}}))]
+    pub routes: BTreeMap<String, Route>,
+    /// Who may call what, by team name.
+    #[schemars(example = serde_json::json!({"support": {"routes": ["support-chat"]}}))]
+    pub teams: BTreeMap<String, Team>,
+    /// The callers' keys.
+    #[schemars(example = serde_json::json!([{"name": "support-backend", "team": "support", "secret": "env:SUPPORT_KEY"}]))]
+    pub keys: Vec<Key>,
+}
+
+impl Default for Raw {
+    fn default() -> Self {
+        Self {
+            listen: Address::loopback(8080),
+            admin: Admin::default(),
+            data_dir: PathBuf::from("./tollgate-data"),
+            database: Database::default(),
+            shared_state: SharedState::default(),
+            server: Server::default(),
+            providers: BTreeMap::new(),
+            models: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            teams: BTreeMap::new(),
+            keys: Vec::new(),
+        }
+    }
+}
+
+/// The admin plane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(example = serde_json::json!({"listen": "127.0.0.1:8081"}))]
+pub struct Admin {
+    /// Where the admin plane listens: an IP address and a port. Only a loopback address is taken, as there are no admin keys yet.
+    pub listen: Address,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            listen: Address::loopback(8081),
+        }
+    }
+}
+
+/// Where durable state lives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-not-yet" = ["postgres://*", "postgresql://*"]))]
+pub enum Database {
+    /// In `data_dir`.
+    #[default]
+    Embedded,
+}
+
+/// Where limits, budgets and caches are counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-not-yet" = ["redis://*", "rediss://*"]))]
+pub enum SharedState {
+    /// In this process.
+    #[default]
+    Embedded,
+}
+
+/// Bounds of the process itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(example = serde_json::json!({"max_body": "32MiB", "drain": "10m"}))]
+pub struct Server {
+    /// The largest request body that is read; a larger one is refused with 413. From 1KiB to 1GiB.
+    pub max_body: Size,
+    /// How long open exchanges may still run after SIGTERM. From 0s to 24h.
+    pub drain: Period,
+    /// Worker threads; as many as there are cores when absent.
+    #[schemars(range(min = 1, max = 1024))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<u16>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            max_body: Size::mebibytes(32),
+            drain: Period::seconds(600),
+            workers: None,
+        }
+    }
+}
+
+/// One vendor or endpoint that answers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(
+    extend("x-not-yet" = ["region", "clearance"]),
+    example = serde_json::json!({"credentials": ["env:OPENAI_API_KEY"]})
+)]
+pub struct Provider {
+    /// The provider's keys: one, or a pool that calls are spread over.
+    pub credentials: Vec<SecretRef>,
+    /// What the official SDK of the dialect calls base URL: OpenAI with `/v1`, Anthropic the bare origin. A path prefix is kept.
+    /// Replaces the catalog's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<BaseUrl>,
+    /// The wire format that the endpoint speaks. Needed for a name that is not in the catalog.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+    /// How a credential is sent: `bearer`, `header:NAME` or `none`. The catalog knows it; otherwise the dialect's own way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth>,
+}
+
+/// A wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-not-yet" = ["openai_responses", "gemini", "bedrock", "cohere"]))]
+pub enum Dialect {
+    /// OpenAI Chat Completions, spoken by most vendors and local servers.
+    OpenaiChat,
+    /// Anthropic Messages.
+    Anthropic,
+}
+
+/// A model of ours: a short name for one model at one provider.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    extend("x-not-yet" = ["price", "status", "clearance"]),
+    example = serde_json::json!({"provider": "openai", "upstream_model": "gpt-4o"})
+)]
+pub struct Model {
+    /// A name under `providers`.
+    #[schemars(example = &"openai")]
+    pub provider: String,
+    /// What the provider calls the model; our own name for it when absent.
+    #[schemars(length(min = 1), example = &"gpt-4o")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstream_model: Option<String>,
+    /// The team that answers for the model; shown, not enforced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+}
+
+/// What applications ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    extend("x-not-yet" = [
+        "risk", "label", "shadow", "last_resort", "hedge", "breaker", "on_limit", "guardrails", "cache", "tiers", "rules"
+    ]),
+    example = serde_json::json!({"strategy": "pinned", "targets": [{"model": "openai/gpt-4o"}]})
+)]
+pub struct Route {
+    /// What the route is for, in a few words. A route without one gets a warning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// The team that answers for the route. A route without one gets a warning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// How a target is chosen.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// The models that serve the route: one for `pinned`, any number for `weighted`.
+    #[schemars(length(min = 1), example = serde_json::json!([{"model": "openai/gpt-4o"}]))]
+    pub targets: Vec<Target>,
+    /// Models to try in this order when the chosen target fails.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!(["anthropic/claude-sonnet-4-5"]))]
+    pub fallbacks: Vec<String>,
+    /// Which failures move on to the next model.
+    #[serde(default = "fallback_on")]
+    pub fallback_on: Vec<FallbackOn>,
+    /// How often a call is tried.
+    #[serde(default)]
+    pub retry: Retry,
+    /// How long each phase of a call may take.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+    /// What happens when a model's wire format cannot carry something that the caller sent.
+    #[serde(default)]
+    pub on_loss: OnLoss,
+}
+
+/// The failures that a fallback can help with whatever the caller sent.
+fn fallback_on() -> Vec<FallbackOn> {
+    vec![FallbackOn::Unavailable, FallbackOn::Timeout, FallbackOn::RateLimited]
+}
+
+/// How a target is chosen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-not-yet" = ["cheapest", "fastest", "least_busy", "complexity", "rules"]))]
+pub enum Strategy {
+    /// Always the one target.
+    #[default]
+    Pinned,
+    /// By dice, in proportion to the weights.
+    Weighted,
+}
+
+/// One model that serves a route.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    extend("x-not-yet" = ["stage", "sticky", "rollback_if"]),
+    example = serde_json::json!({"model": "openai/gpt-4o", "weight": 95})
+)]
+pub struct Target {
+    /// A name under `models`, or `provider/upstream-model`.
+    #[schemars(example = &"openai/gpt-4o")]
+    pub model: String,
+    /// The target's share against the other targets' weights. A whole number; 0 switches the target off.
+    #[serde(default = "weight")]
+    #[schemars(range(max = 1_000_000))]
+    pub weight: u32,
+}
+
+/// The weight of a target that names none.
+fn weight() -> u32 {
+    1
+}
+
+/// A failure that moves on to the next model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-not-yet" = ["invalid_output", "over_cost"]))]
+pub enum FallbackOn {
+    /// The provider cannot be reached, or answers that it is broken or overloaded.
+    Unavailable,
+    /// The provider took longer than `timeouts` allows.
+    Timeout,
+    /// The provider refused because of its own rate limit or quota.
+    RateLimited,
+    /// The prompt is longer than the model takes.
+    ContextLength,
+    /// The provider refused the content.
+    ContentPolicy,
+}
+
+/// How often a call is tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(example = serde_json::json!({"attempts": 3}))]
+pub struct Retry {
+    /// Tries in all, the first one and fallbacks included.
+    #[schemars(range(min = 1, max = 10))]
+    pub attempts: u8,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 3 }
+    }
+}
+
+/// How long each phase of a call may take. Each from 1ms to 24h.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(example = serde_json::json!({"connect": "5s", "first_byte": "30s", "idle": "30s", "total": "5m"}))]
+pub struct Timeouts {
+    /// Until the connection stands, TLS included; of one attempt.
+    pub connect: Period,
+    /// From the request sent until the answer's first byte; of one attempt.
+    pub first_byte: Period,
+    /// Between two chunks of a stream.
+    pub idle: Period,
+    /// From the caller's request until the answer's end, all attempts together.
+    pub total: Period,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Period::seconds(5),
+            first_byte: Period::seconds(30),
+            idle: Period::seconds(30),
+            total: Period::seconds(300),
+        }
+    }
+}
+
+/// What happens when a model's wire format cannot carry something that the caller sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLoss {
+    /// Send it without, and say so in `x-tollgate-loss`.
+    #[default]
+    Warn,
+    /// Refuse the call.
+    Reject,
+    /// Choose another model of the route that carries it.
+    Avoid,
+}
+
+/// What the keys of a team may call. `*` stands for any run of characters: `openai/*`, `support-*`, `"*"`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(
+    extend("x-not-yet" = ["label"]),
+    example = serde_json::json!({"routes": ["support-chat"], "models": ["openai/*"]})
+)]
+pub struct Team {
+    /// Names under `routes`, or patterns.
+    pub routes: Vec<String>,
+    /// Names under `models`, `provider/upstream-model`, or patterns.
+    pub models: Vec<String>,
+}
+
+/// A caller's key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(
+    extend("x-not-yet" = ["label", "scopes", "features", "concurrent"]),
+    example = serde_json::json!({"name": "support-backend", "team": "support", "secret": "env:SUPPORT_KEY"})
+)]
+pub struct Key {
+    /// What the key is called in records and logs; each name once.
+    #[schemars(example = &"support-backend")]
+    pub name: String,
+    /// A name under `teams`.
+    #[schemars(example = &"support")]
+    pub team: String,
+    /// The user that calls are counted to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The application or use case that calls are counted to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feature: Option<String>,
+    /// Where the key itself is read from: any text of 8 or more printable characters.
+    #[schemars(example = &"env:SUPPORT_KEY")]
+    pub secret: SecretRef,
+    /// The instant from which the key is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Moment>,
+    /// The instant before which the key is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Moment>,
+    /// Refuses the key for now.
+    #[serde(default)]
+    pub disabled: bool,
+    /// Narrows the team's `routes`, written in the same way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routes: Option<Vec<String>>,
+    /// Narrows the team's `models`, written in the same way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub models: Option<Vec<String>>,
+    /// The networks that the key may be used from; any when absent.
+    #[schemars(length(min = 1), example = serde_json::json!(["10.0.0.0/8"]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow_ips: Option<Vec<IpRange>>,
+}

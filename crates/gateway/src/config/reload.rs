@@ -1,0 +1,210 @@
+//! From a config file to the snapshot in use, at the start and whenever the file changes. An invalid edit changes nothing but a
+//! counter and a log line; the last good text is kept on disk for the next start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher};
+use sha2::{Digest, Sha256};
+use tollgate_policy::key::Pepper;
+use tollgate_store::files::DataDir;
+use tollgate_upstream::providers::Catalog;
+
+use super::providers::{Breakers, Providers};
+use super::snapshot::Snapshot;
+use super::{Checked, Problem, Raw, Vendor, World, read};
+use crate::cli::FIRST_KEY_ENV;
+use crate::exchange::Shared;
+use crate::telemetry::Telemetry;
+
+/// Editors write a file in several steps: looked at when it has been quiet for this long.
+const SETTLE: Duration = Duration::from_millis(100);
+/// The largest file that a secret is read from.
+const SECRET_BYTES_MAX: u64 = 64 << 10;
+
+/// What a config is read against, for the life of the process.
+pub struct Surroundings {
+    /// The built-in catalog.
+    pub catalog: &'static Catalog,
+    /// For the digests of keys.
+    pub pepper: Pepper,
+    /// Where the simulated providers listen.
+    pub mock: Option<std::net::SocketAddr>,
+    /// Relative paths in the config start here.
+    pub folder: PathBuf,
+    /// The key of a gateway without a config file.
+    pub first_key: Option<String>,
+}
+
+impl Surroundings {
+    /// Checks a config's text.
+    #[must_use]
+    pub fn check(&self, text: &str) -> Checked {
+        self.with_world(|world| read(text, world))
+    }
+
+    /// Builds a checked config.
+    ///
+    /// # Errors
+    /// A reason, when it turns out to be unusable after all.
+    pub fn build(&self, raw: &Raw, text: &str, breakers: Breakers) -> Result<Snapshot, String> {
+        let providers = Providers {
+            catalog: self.catalog,
+            mock: self.mock,
+            pepper: &self.pepper,
+            breakers,
+        };
+        self.with_world(|world| Snapshot::build(raw, revision(text), world, &providers))
+            .map_err(|error| error.to_string())
+    }
+
+    fn with_world<T>(&self, use_world: impl FnOnce(&World<'_>) -> T) -> T {
+        let vendors: Vec<Vendor<'_>> = self
+            .catalog
+            .rows()
+            .iter()
+            .map(|row| Vendor {
+                name: &row.name,
+                key_env: row.credential_env.first().filter(|_| !row.local).map(String::as_str),
+            })
+            .collect();
+        let file = |path: &Path| read_secret(&self.folder.join(path));
+        let env = |name: &str| match &self.first_key {
+            Some(key) if name == FIRST_KEY_ENV => Some(key.clone()),
+            _ => std::env::var(name).ok(),
+        };
+        use_world(&World {
+            env: &env,
+            file: &file,
+            now: jiff_now(),
+            vendors: &vendors,
+        })
+    }
+}
+
+fn jiff_now() -> jiff::Timestamp {
+    let seconds = i64::try_from(crate::clock::now().unix.as_secs()).unwrap_or(0);
+    jiff::Timestamp::from_second(seconds).unwrap_or_default()
+}
+
+fn read_secret(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(SECRET_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The name of a config: the first 12 hex digits of its text's SHA-256.
+#[must_use]
+pub fn revision(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Follows a config file.
+pub struct Reloader {
+    path: PathBuf,
+    surroundings: Surroundings,
+    data: DataDir,
+    shared: Arc<Shared>,
+}
+
+impl Reloader {
+    /// Follows that file into that snapshot.
+    #[must_use]
+    pub fn new(path: PathBuf, surroundings: Surroundings, data: DataDir, shared: Arc<Shared>) -> Self {
+        Self {
+            path,
+            surroundings,
+            data,
+            shared,
+        }
+    }
+
+    /// Starts a thread that watches the file, for the life of the process.
+    ///
+    /// # Errors
+    /// When the file's folder cannot be watched.
+    pub fn watch(self) -> Result<Watching, String> {
+        let folder = self
+            .path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
+            .to_owned();
+        // One waiting change is enough: a look reads whatever is there by then.
+        let (changed, changes) = std::sync::mpsc::sync_channel::<()>(1);
+        let mut watcher = notify::recommended_watcher(move |_event| {
+            let _ = changed.try_send(());
+        })
+        .map_err(|error| format!("cannot watch the config file: {error}"))?;
+        // The folder, because editors and Kubernetes replace the file or a link beside it.
+        watcher
+            .watch(&folder, RecursiveMode::NonRecursive)
+            .map_err(|error| format!("cannot watch {}: {error}", folder.display()))?;
+        let thread = std::thread::Builder::new().name("config".into()).spawn(move || {
+            let mut seen = super::text_of(&self.path).ok();
+            while changes.recv().is_ok() {
+                std::thread::sleep(SETTLE);
+                while changes.try_recv().is_ok() {}
+                let text = super::text_of(&self.path);
+                if text.as_ref().ok() != seen.as_ref() {
+                    seen = text.as_ref().ok().cloned();
+                    self.take(text);
+                }
+            }
+        });
+        thread.map_err(|error| format!("cannot start the thread that watches the config file: {error}"))?;
+        Ok(Watching { _watcher: watcher })
+    }
+
+    /// Takes a text into use, or says why not.
+    fn take(&self, text: Result<String, Problem>) {
+        let Telemetry { metrics, log } = &*self.shared.telemetry;
+        match text.map_err(|problem| problem.to_string()).and_then(|text| self.swap(&text)) {
+            Ok(revision) => {
+                metrics.config_reloads.inc();
+                metrics.config_current.set(1);
+                log.event("info", &format!("config {revision} is in use"));
+            }
+            Err(problems) => {
+                metrics.config_refusals.inc();
+                metrics.config_current.set(0);
+                let revision = self.shared.config.load().revision.clone();
+                log.event(
+                    "error",
+                    &format!("the config file was changed and is not valid; {revision} stays in use\n{problems}"),
+                );
+            }
+        }
+    }
+
+    fn swap(&self, text: &str) -> Result<String, String> {
+        let checked = self.surroundings.check(text);
+        let Some(raw) = checked.raw else {
+            return Err(listed(&checked.problems));
+        };
+        let snapshot = self.surroundings.build(&raw, text, self.shared.config.load().breakers())?;
+        let revision = snapshot.revision.clone();
+        self.shared.config.store(Arc::new(snapshot));
+        self.data
+            .keep_config(text)
+            .map_err(|error| format!("config {revision} is in use, but could not be kept: {error}"))?;
+        Ok(revision)
+    }
+}
+
+/// All problems as text.
+#[must_use]
+pub fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Keeps the watch alive.
+pub struct Watching {
+    _watcher: notify::RecommendedWatcher,
+}

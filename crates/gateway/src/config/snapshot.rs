@@ -1,0 +1,336 @@
+//! What a config means: built objects, ready to be used, behind one atomic swap. An exchange sees one snapshot from start to end.
+//! Strings end here: at request time one name is looked up. It checks nothing that `check.rs` has checked.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tollgate_policy::identity::{Network, Team, VirtualKey};
+use tollgate_policy::patterns::Patterns;
+use tollgate_policy::plan::{Candidate, DeploymentId};
+use tollgate_policy::retry::Trigger;
+use tollgate_policy::strategies::{self, Strategy};
+use tollgate_store::directory::Directory;
+use tollgate_upstream::client::Timeouts;
+use tollgate_upstream::deployment::Deployment;
+use tollgate_wire::dialects::DIALECTS;
+
+use super::providers::{BuildError, Provider, Providers};
+use super::{Raw, World, raw};
+
+/// Names of the form `provider/upstream-model` that were asked for and are kept built; more are refused.
+const DIRECT_NAMES_MAX: usize = 10_000;
+/// The longest name of a model.
+const NAME_BYTES_MAX: usize = 256;
+
+/// One config, built.
+pub struct Snapshot {
+    /// The first 12 hex digits of its text's digest.
+    pub revision: String,
+    /// The keys.
+    pub directory: Directory,
+    /// The largest request body.
+    pub body_bytes_max: usize,
+    names: HashMap<String, Asked>,
+    providers: HashMap<String, Provider>,
+    direct: RwLock<HashMap<String, Arc<Route>>>,
+}
+
+/// What a name stands for.
+#[derive(Clone)]
+pub enum Asked {
+    /// A route.
+    Route(Arc<Route>),
+    /// A model, ours or a provider's own.
+    Model(Arc<Route>),
+}
+
+/// What may answer, and how it is chosen. A model that is asked for directly is a route with one target.
+pub struct Route {
+    /// Its name; of a model, the model's.
+    pub name: String,
+    /// It stands under `routes`.
+    pub named: bool,
+    /// How targets are ranked.
+    pub strategy: &'static dyn Strategy,
+    /// The targets.
+    pub candidates: Vec<Candidate>,
+    /// What stands in for them, in order.
+    pub fallbacks: Vec<DeploymentId>,
+    /// What sends a call on.
+    pub fallback_on: Vec<Trigger>,
+    /// Tries in all.
+    pub attempts_max: u32,
+    /// The clocks of a call.
+    pub timeouts: Timeouts,
+    /// What to do when something cannot be carried.
+    pub on_loss: OnLoss,
+    deployments: Vec<Arc<Deployment>>,
+}
+
+/// What to do when a target's dialect cannot carry something that the caller sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLoss {
+    /// Say so.
+    Warn,
+    /// Refuse.
+    Reject,
+    /// Prefer another target.
+    Avoid,
+}
+
+/// Why a name stands for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// No route, model or provider of that name.
+    Name(String),
+    /// It cannot be the name of a model.
+    Ill,
+    /// Too many different names were asked for.
+    TooMany,
+}
+
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => write!(
+                f,
+                "no route, model or provider is called \"{name}\"; ask for a route, or for provider/model"
+            ),
+            Self::Ill => write!(
+                f,
+                "a model's name has up to {NAME_BYTES_MAX} of the characters A-Z a-z 0-9 . _ : @ / ~ + -"
+            ),
+            Self::TooMany => f.write_str("too many different models were asked for by name; define the model under models"),
+        }
+    }
+}
+
+impl Route {
+    /// One of the route's deployments.
+    #[must_use]
+    pub fn deployment(&self, id: DeploymentId) -> Option<&Arc<Deployment>> {
+        self.deployments.get(usize::try_from(id.0).ok()?)
+    }
+
+    fn direct(name: &str, deployment: Arc<Deployment>, timeouts: Timeouts) -> Self {
+        Self {
+            name: name.to_owned(),
+            named: false,
+            strategy: pinned(),
+            candidates: vec![Candidate {
+                deployment: DeploymentId(0),
+                weight: 1,
+            }],
+            fallbacks: Vec::new(),
+            fallback_on: Vec::new(),
+            attempts_max: raw::Retry::default().attempts.into(),
+            timeouts,
+            on_loss: OnLoss::Warn,
+            deployments: vec![deployment],
+        }
+    }
+}
+
+impl Snapshot {
+    /// Builds a checked config. `revision` names it; health is taken over from the snapshot before.
+    ///
+    /// # Errors
+    /// When a secret or an address turns out to be unusable after all.
+    pub fn build(raw: &Raw, revision: String, world: &World<'_>, providers: &Providers<'_>) -> Result<Self, BuildError> {
+        let built: HashMap<String, Provider> = raw
+            .providers
+            .iter()
+            .map(|(name, provider)| Ok((name.clone(), providers.build(name, provider, world)?)))
+            .collect::<Result<_, BuildError>>()?;
+        let mut snapshot = Self {
+            revision,
+            directory: directory(raw, world, providers)?,
+            body_bytes_max: usize::try_from(raw.server.max_body.bytes()).unwrap_or(usize::MAX),
+            names: HashMap::new(),
+            providers: built,
+            direct: RwLock::default(),
+        };
+        snapshot.add_models(raw)?;
+        snapshot.add_routes(raw)?;
+        Ok(snapshot)
+    }
+
+    /// What a caller's model name stands for: a route, a model of ours, or `provider/upstream-model`.
+    ///
+    /// # Errors
+    /// When it stands for nothing.
+    pub fn find(&self, name: &str) -> Result<Asked, Unknown> {
+        if let Some(asked) = self.names.get(name) {
+            return Ok(asked.clone());
+        }
+        let direct = || self.direct.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(route) = direct().get(name) {
+            return Ok(Asked::Model(Arc::clone(route)));
+        }
+        if !is_model_name(name) {
+            return Err(Unknown::Ill);
+        }
+        let route = self.direct_route(name)?;
+        let mut direct = self.direct.write().unwrap_or_else(PoisonError::into_inner);
+        if direct.len() >= DIRECT_NAMES_MAX {
+            return Err(Unknown::TooMany);
+        }
+        Ok(Asked::Model(Arc::clone(direct.entry(name.to_owned()).or_insert(route))))
+    }
+
+    /// The names that callers may ask for, without the open ones of providers.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(String::as_str)
+    }
+
+    /// The breakers of the providers' models, to be taken over by the next snapshot.
+    #[must_use]
+    pub fn breakers(&self) -> super::providers::Breakers {
+        self.providers.values().flat_map(Provider::breakers).collect()
+    }
+
+    fn direct_route(&self, name: &str) -> Result<Arc<Route>, Unknown> {
+        let unknown = || Unknown::Name(name.to_owned());
+        let (provider, model) = name.split_once('/').ok_or_else(unknown)?;
+        let provider = self.providers.get(provider).ok_or_else(unknown)?;
+        let deployment = provider.deployment(model).ok_or_else(unknown)?;
+        Ok(Arc::new(Route::direct(name, deployment, timeouts(&raw::Timeouts::default()))))
+    }
+
+    fn add_models(&mut self, raw: &Raw) -> Result<(), BuildError> {
+        for (name, model) in &raw.models {
+            let upstream = model.upstream_model.as_deref().unwrap_or(name);
+            let provider = self.providers.get(&model.provider);
+            let deployment = provider
+                .and_then(|provider| provider.deployment(upstream))
+                .ok_or_else(|| BuildError::missing("model", name))?;
+            let route = Route::direct(name, deployment, timeouts(&raw::Timeouts::default()));
+            self.names.insert(name.clone(), Asked::Model(Arc::new(route)));
+        }
+        Ok(())
+    }
+
+    fn add_routes(&mut self, raw: &Raw) -> Result<(), BuildError> {
+        for (name, route) in &raw.routes {
+            let built = self.route(name, route)?;
+            self.names.insert(name.clone(), Asked::Route(Arc::new(built)));
+        }
+        Ok(())
+    }
+
+    fn route(&self, name: &str, raw: &raw::Route) -> Result<Route, BuildError> {
+        let mut deployments = Vec::new();
+        let mut number = |model: &str| -> Result<DeploymentId, BuildError> {
+            let (Asked::Route(found) | Asked::Model(found)) = self.find(model).map_err(|_| BuildError::missing("target", model))?;
+            let deployment = found.deployments.first().ok_or_else(|| BuildError::missing("target", model))?;
+            deployments.push(Arc::clone(deployment));
+            Ok(DeploymentId(u32::try_from(deployments.len() - 1).unwrap_or(u32::MAX)))
+        };
+        let candidates = raw.targets.iter().map(|target| {
+            Ok(Candidate {
+                deployment: number(&target.model)?,
+                weight: target.weight,
+            })
+        });
+        let candidates = candidates.collect::<Result<Vec<_>, BuildError>>()?;
+        let fallbacks = raw.fallbacks.iter().map(|model| number(model)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Route {
+            name: name.to_owned(),
+            named: true,
+            strategy: match raw.strategy {
+                raw::Strategy::Pinned => pinned(),
+                raw::Strategy::Weighted => strategies::by_name("weighted").unwrap_or_else(pinned),
+            },
+            candidates,
+            fallbacks,
+            fallback_on: raw.fallback_on.iter().map(|on| trigger(*on)).collect(),
+            attempts_max: raw.retry.attempts.into(),
+            timeouts: timeouts(&raw.timeouts),
+            on_loss: match raw.on_loss {
+                raw::OnLoss::Warn => OnLoss::Warn,
+                raw::OnLoss::Reject => OnLoss::Reject,
+                raw::OnLoss::Avoid => OnLoss::Avoid,
+            },
+            deployments,
+        })
+    }
+}
+
+/// A model's name goes into records, headers and, for some vendors, paths (FAULTS R-B6).
+fn is_model_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@/~+-".contains(&byte);
+    !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(legal) && !name.contains("..")
+}
+
+fn pinned() -> &'static dyn Strategy {
+    &strategies::pinned::Pinned
+}
+
+fn trigger(on: raw::FallbackOn) -> Trigger {
+    match on {
+        raw::FallbackOn::Unavailable => Trigger::Unavailable,
+        raw::FallbackOn::Timeout => Trigger::Timeout,
+        raw::FallbackOn::RateLimited => Trigger::RateLimited,
+        raw::FallbackOn::ContextLength => Trigger::ContextLength,
+        raw::FallbackOn::ContentPolicy => Trigger::ContentPolicy,
+    }
+}
+
+fn timeouts(raw: &raw::Timeouts) -> Timeouts {
+    Timeouts {
+        connect: raw.connect.get(),
+        first_byte: raw.first_byte.get(),
+        idle: raw.idle.get(),
+        total: raw.total.get(),
+    }
+}
+
+fn directory(raw: &Raw, world: &World<'_>, providers: &Providers<'_>) -> Result<Directory, BuildError> {
+    let keys = raw.keys.iter().map(|key| {
+        let secret = key
+            .secret
+            .resolve(world)
+            .map_err(|complaint| BuildError::new(format!("keys.{}: {complaint}", key.name)))?;
+        let team = raw.teams.get(&key.team).ok_or_else(|| BuildError::missing("team", &key.team))?;
+        Ok((virtual_key(key, team), secret.expose().to_owned()))
+    });
+    Ok(Directory::new(providers.pepper.clone(), keys.collect::<Result<_, BuildError>>()?))
+}
+
+fn virtual_key(key: &raw::Key, team: &raw::Team) -> VirtualKey {
+    let patterns = |names: &Vec<String>| Patterns::new(names.clone());
+    let seconds = |moment: &raw::Moment| u64::try_from(moment.get().as_second()).unwrap_or(0);
+    VirtualKey {
+        id: key.name.clone(),
+        name: key.name.clone(),
+        team: Team {
+            name: key.team.clone(),
+            routes: patterns(&team.routes),
+            models: patterns(&team.models),
+        },
+        user: key.user.clone(),
+        feature: key.feature.clone(),
+        digests: Vec::new(),
+        not_before: key.not_before.as_ref().map(seconds),
+        expires_at: key.expires.as_ref().map(seconds),
+        disabled: key.disabled,
+        networks: key
+            .allow_ips
+            .iter()
+            .flatten()
+            .filter_map(|range| Network::parse(&range.to_string()))
+            .collect(),
+        routes: key.routes.as_ref().map(patterns),
+        models: key.models.as_ref().map(patterns),
+    }
+}
+
+/// The dialect of that config value.
+#[must_use]
+pub fn dialect_of(raw: raw::Dialect) -> Option<&'static dyn tollgate_wire::Dialect> {
+    let name = match raw {
+        raw::Dialect::OpenaiChat => "openai_chat",
+        raw::Dialect::Anthropic => "anthropic",
+    };
+    DIALECTS.iter().copied().find(|dialect| dialect.name() == name)
+}

@@ -1,0 +1,161 @@
+//! The walk: one request, from the first byte in to the record out. Each stage is a file of its own, and gives what the next one
+//! needs: without a `Pass` there is no plan, without a plan no answer.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+use tollgate_policy::plan::Dice;
+use tollgate_upstream::client::Client;
+use tollgate_wire::fault::{Fault, FaultKind};
+
+use crate::call::{self, Answer};
+use crate::clock::{self, Now};
+use crate::config::snapshot::Snapshot;
+use crate::ingress::{self, Door};
+use crate::record::{Draft, Outcome};
+use crate::tail::{AnswerBody, Ending};
+use crate::telemetry::Telemetry;
+use crate::{admit, identify, reply, route};
+
+/// What all exchanges share.
+pub struct Shared {
+    /// The config in use.
+    pub config: ArcSwap<Snapshot>,
+    /// Where records go.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// One worker's gateway: its own connections to the providers, everything else shared.
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    client: Client,
+}
+
+/// A caller's request and where it came from.
+pub struct Call {
+    /// The request.
+    pub http: Request<Incoming>,
+    /// The caller's address.
+    pub from: IpAddr,
+}
+
+impl Gateway {
+    /// A gateway that sends over that client.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, client: Client) -> Self {
+        Self { shared, client }
+    }
+
+    /// The connections to the providers.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Answers one request; whatever happens, with an answer in the caller's dialect and with a record.
+    pub async fn answer(&self, call: Call) -> Response<AnswerBody> {
+        let now = clock::now();
+        let door = ingress::door(call.http.uri().path());
+        let seed: u64 = rand::random();
+        let operation = door.operation.map_or("unknown", tollgate_wire::Operation::name);
+        let mut draft = Draft::begin(now, request_id(now, seed), door.dialect.name(), operation);
+        let mut dice = Dice::new(seed);
+        // A fault of ours in one exchange is that exchange's alone (FAULTS F45).
+        let walked = caught(self.walk(door, call, now, &mut draft, &mut dice)).await;
+        let result = walked.unwrap_or_else(|| {
+            self.shared.telemetry.metrics.panics.inc();
+            Err(Fault::gateway(
+                FaultKind::Internal,
+                "internal error; the request id names it in the log",
+            ))
+        });
+        match result {
+            Ok(answer) => self.reply(door, answer, draft),
+            Err(fault) => self.refuse(door, &fault, draft),
+        }
+    }
+
+    /// The stages, in their order (GOVERNANCE section 3).
+    async fn walk(&self, door: Door, call: Call, now: Now, draft: &mut Draft, dice: &mut Dice) -> Result<Answer, Fault> {
+        let config = self.shared.config.load_full(); // one snapshot for the whole exchange
+        draft.record_mut().config.clone_from(&config.revision);
+        let (parts, body) = call.http.into_parts();
+        let call = ingress::read(door, parts, body, call.from, config.body_bytes_max).await?; // bytes, dialect, envelope
+        draft.asked(&call);
+        let caller = identify::caller(&config.directory, &call, now)?; // virtual key → who, team, rights
+        draft.caller(&caller);
+        let pass = admit::enter(&config, &caller, &call)?; // rights
+        draft.admitted(&pass);
+        let plan = route::plan(&pass, &call, now, dice)?; // ordered attempts; pure
+        call::send(&self.client, &pass, &plan, &call, draft, dice).await // per attempt: translate → sign → send → look
+    }
+
+    fn reply(&self, door: Door, answer: Answer, mut draft: Draft) -> Response<AnswerBody> {
+        draft.first_byte(clock::instant());
+        draft.record_mut().status = 200;
+        let mut headers = HeaderMap::with_capacity(16);
+        reply::facts(&mut headers, draft.record());
+        let ending = Ending::new(draft, Arc::clone(&self.shared.telemetry), Outcome::Completed);
+        match answer {
+            Answer::Whole(bytes) => reply::whole(bytes, headers, ending),
+            Answer::Live(stream) => reply::live(*stream, door.dialect, headers, ending),
+        }
+    }
+
+    fn refuse(&self, door: Door, fault: &Fault, mut draft: Draft) -> Response<AnswerBody> {
+        draft.first_byte(clock::instant());
+        draft.fail(fault);
+        let (status, body) = reply::fault_parts(door.dialect, fault, &draft.record().request_id);
+        draft.record_mut().status = status;
+        let mut headers = HeaderMap::with_capacity(16);
+        reply::facts(&mut headers, draft.record());
+        let ending = Ending::new(draft, Arc::clone(&self.shared.telemetry), Outcome::Failed);
+        reply::fault(status, body, fault, ending, headers)
+    }
+}
+
+/// Time first, so that ids sort; then the dice's seed, so that the exchange can be replayed.
+fn request_id(now: Now, seed: u64) -> String {
+    format!("req_{:012x}{seed:016x}", now.unix.as_millis())
+}
+
+/// Runs a future, and gives `None` when it panics.
+async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => std::task::Poll::Ready(None),
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[tokio::test]
+    async fn f45_a_panic_is_that_exchanges_alone() {
+        assert_eq!(caught(async { 7 }).await, Some(7));
+        let broken = caught(async {
+            tokio::task::yield_now().await;
+            Option::<u32>::None.unwrap()
+        });
+        assert_eq!(broken.await, None);
+    }
+
+    #[test]
+    fn ids_sort_by_time_and_name_their_seed() {
+        let mut now = clock::now();
+        let early = request_id(now, u64::MAX);
+        now.unix += std::time::Duration::from_millis(1);
+        assert!(early < request_id(now, 0));
+        assert!(early.ends_with("ffffffffffffffff"));
+    }
+}

@@ -1,0 +1,225 @@
+//! Stage 1: HTTP to a `Call`: which dialect and operation the path means, the body within its bounds, and the few spans of it that
+//! we need. It does not parse the body and does not know who calls.
+
+use std::net::IpAddr;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http::request::Parts;
+use http::{HeaderMap, Method, header};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tollgate_wire::dialects::{DIALECTS, Dialect, Operation};
+use tollgate_wire::envelope::Envelope;
+use tollgate_wire::fault::{Fault, FaultKind, Malformed};
+use tollgate_wire::request::Request;
+
+/// A caller that sends nothing of its body for this long is given up.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+
+/// Which API a path belongs to.
+#[derive(Clone, Copy)]
+pub struct Door {
+    /// The dialect that is spoken there.
+    pub dialect: &'static dyn Dialect,
+    /// What is asked for; `None`: nothing that we know, but errors are said in this dialect.
+    pub operation: Option<Operation>,
+}
+
+/// What a caller asks for, its body unparsed.
+pub struct Call {
+    /// The caller's dialect.
+    pub dialect: &'static dyn Dialect,
+    /// What is asked for.
+    pub operation: Operation,
+    /// The caller's own bytes.
+    pub body: Bytes,
+    /// What we know of them.
+    pub envelope: Envelope,
+    /// The caller's headers.
+    pub headers: HeaderMap,
+    /// The caller's address.
+    pub from: IpAddr,
+    /// The call must be over by then, where the caller says so (`x-tollgate-timeout-ms`).
+    pub wanted_by: Option<Instant>,
+    parsed: OnceLock<Result<Request, Malformed>>,
+}
+
+impl Call {
+    /// The request in the one language: parsed when first asked for, once.
+    ///
+    /// # Errors
+    /// When the body cannot be read in the caller's dialect.
+    pub fn request(&self) -> Result<&Request, Malformed> {
+        self.parsed
+            .get_or_init(|| self.dialect.read_request(self.operation, &self.body))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+}
+
+/// The API of a path. Paths work with and without `/v1`; doubled slashes count as one.
+#[must_use]
+pub fn door(path: &str) -> Door {
+    let path = path.strip_prefix("/v1/").unwrap_or(path).trim_matches('/');
+    let known = DIALECTS.iter().find_map(|dialect| {
+        let (_, operation) = dialect.routes().iter().find(|(route, _)| route.trim_matches('/') == path)?;
+        Some(Door {
+            dialect: *dialect,
+            operation: Some(*operation),
+        })
+    });
+    known.unwrap_or_else(|| Door {
+        dialect: nearest(path),
+        operation: None,
+    })
+}
+
+/// The dialect in which an unknown path is told so: the one whose path it begins with, else the most spoken one.
+fn nearest(path: &str) -> &'static dyn Dialect {
+    let under = |dialect: &&&'static dyn Dialect| dialect.routes().iter().any(|(route, _)| path.starts_with(route.trim_matches('/')));
+    let most_spoken: &'static dyn Dialect = &tollgate_wire::dialects::openai_chat::OpenAiChat;
+    DIALECTS.iter().find(under).copied().unwrap_or(most_spoken)
+}
+
+/// Reads a call. `bytes_max` bounds the body.
+///
+/// # Errors
+/// NotFound, MethodNotAllowed, UnsupportedMedia, TooLarge, Timeout, Malformed.
+pub async fn read(door: Door, parts: Parts, body: Incoming, from: IpAddr, bytes_max: usize) -> Result<Call, Fault> {
+    let operation = known_operation(door, &parts)?;
+    refuse_coding(&parts.headers)?;
+    let body = read_body(body, bytes_max).await?;
+    let envelope = door.dialect.scan(operation, &body)?;
+    let wanted_by = wanted_by(&parts.headers)?;
+    Ok(Call {
+        dialect: door.dialect,
+        operation,
+        body,
+        envelope,
+        headers: parts.headers,
+        from,
+        wanted_by,
+        parsed: OnceLock::new(),
+    })
+}
+
+fn known_operation(door: Door, parts: &Parts) -> Result<Operation, Fault> {
+    let path = parts.uri.path();
+    let Some(operation) = door.operation else {
+        let shown: String = path.chars().take(200).collect();
+        return Err(Fault::client(
+            FaultKind::NotFound,
+            format!("no such path: {shown}; see the README for the paths served here"),
+        )
+        .with_code("unknown_path"));
+    };
+    if parts.method != Method::POST {
+        let message = format!("{path} answers POST only, not {}", parts.method);
+        return Err(Fault::client(FaultKind::MethodNotAllowed, message));
+    }
+    Ok(operation)
+}
+
+/// Compressed bodies would be policed as something other than what the provider reads.
+fn refuse_coding(headers: &HeaderMap) -> Result<(), Fault> {
+    match headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
+        None | Some(b"identity" | b"") => Ok(()),
+        Some(_) => Err(Fault::client(
+            FaultKind::UnsupportedMedia,
+            "request bodies with a content-encoding are not accepted; send plain JSON",
+        )),
+    }
+}
+
+fn wanted_by(headers: &HeaderMap) -> Result<Option<Instant>, Fault> {
+    let Some(value) = headers.get("x-tollgate-timeout-ms") else {
+        return Ok(None);
+    };
+    let wanted = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().parse::<u32>().ok())
+        .filter(|ms| *ms > 0);
+    let Some(wanted) = wanted else {
+        return Err(
+            Fault::client(FaultKind::Malformed, "expected a whole number of milliseconds above 0").with_param("x-tollgate-timeout-ms"),
+        );
+    };
+    Ok(Some(crate::clock::instant() + Duration::from_millis(wanted.into())))
+}
+
+async fn read_body(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(too_large(bytes_max));
+    }
+    let Some(first) = next_chunk(&mut body).await? else {
+        return Ok(Bytes::new());
+    };
+    if first.len() > bytes_max {
+        return Err(too_large(bytes_max));
+    }
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(bytes_max);
+    let mut whole = BytesMut::with_capacity(first.len() + expected);
+    whole.extend_from_slice(&first);
+    while let Some(chunk) = next_chunk(&mut body).await? {
+        if whole.len() + chunk.len() > bytes_max {
+            return Err(too_large(bytes_max));
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
+    loop {
+        let frame = tokio::time::timeout(BODY_IDLE, body.frame()).await.map_err(|_| {
+            Fault::client(
+                FaultKind::Timeout,
+                "the request body stopped for 30 seconds; send it without pauses",
+            )
+            .with_code("request_timeout")
+        })?;
+        let Some(frame) = frame else { return Ok(None) };
+        let frame = frame.map_err(|error| Fault::client(FaultKind::Malformed, format!("the request body broke off: {error}")))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+}
+
+fn too_large(bytes_max: usize) -> Fault {
+    Fault::client(
+        FaultKind::TooLarge,
+        format!("the request body is larger than {bytes_max} bytes; send less, or raise server.max_body"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_found_with_and_without_v1() {
+        let rows = [
+            ("/v1/chat/completions", Some("openai_chat")),
+            ("/chat/completions", Some("openai_chat")),
+            ("/v1//chat/completions/", Some("openai_chat")),
+            ("/v1/messages", Some("anthropic")),
+            ("/messages", Some("anthropic")),
+            ("/v1/chat/completionsx", None),
+            ("/v1/v1/messages", None),
+            ("/", None),
+        ];
+        for (path, expected) in rows {
+            let door = door(path);
+            assert_eq!(door.operation.map(|_| door.dialect.name()), expected, "{path}");
+        }
+        assert_eq!(door("/v1/messages/batches").dialect.name(), "anthropic");
+        assert_eq!(door("/v1/embeddings").dialect.name(), "openai_chat");
+    }
+}

@@ -1,0 +1,21 @@
+//! The gateway process as a library: the binary `tollgate` is thin over it. It holds no wire format and no policy; those are crates of
+//! their own. `exchange` is the walk of one request; the files beside it are its stages, in the order in which it names them.
+
+pub mod admin;
+pub mod admit;
+pub mod call;
+pub mod channel;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod crossing;
+pub mod exchange;
+pub mod identify;
+pub mod ingress;
+pub mod record;
+pub mod reply;
+pub mod route;
+pub mod server;
+pub mod stream;
+pub mod tail;
+pub mod telemetry;

@@ -1,0 +1,142 @@
+//! Answers and faults as HTTP for the caller: statuses come from the dialects, headers are an allow-list of our own. Nothing of a
+//! provider's head crosses.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use tollgate_guard::mask;
+use tollgate_wire::dialects::Dialect;
+use tollgate_wire::fault::{Fault, FaultKind, Origin, Retry};
+
+use crate::record::Record;
+use crate::stream::Stream;
+use crate::tail::{AnswerBody, Ending};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
+const MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-tollgate-attempts");
+const OVERHEAD: HeaderName = HeaderName::from_static("x-tollgate-overhead-ms");
+const CONFIG: HeaderName = HeaderName::from_static("x-tollgate-config");
+const FALLBACK: HeaderName = HeaderName::from_static("x-tollgate-fallback");
+const LOSS: HeaderName = HeaderName::from_static("x-tollgate-loss");
+const FAULT_ORIGIN: HeaderName = HeaderName::from_static("x-tollgate-fault-origin");
+const PROVIDER_REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-provider-request-id");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+/// Anthropic's SDKs read the request id here.
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// A whole answer.
+#[must_use]
+pub fn whole(bytes: Bytes, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    with_head(AnswerBody::whole(bytes, ending), headers)
+}
+
+/// A streamed answer. Intermediaries are told to keep their hands off it.
+#[must_use]
+pub fn live(stream: Stream, dialect: &'static dyn Dialect, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    with_head(AnswerBody::live(stream, dialect, ending), headers)
+}
+
+fn with_head(body: AnswerBody, headers: HeaderMap) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The status and body that a fault has in the caller's dialect. A provider's own error answer in that dialect goes on as it is
+/// (less any credential in it), so that the SDK reads what it would read without us.
+#[must_use]
+pub fn fault_parts(dialect: &dyn Dialect, fault: &Fault, request_id: &str) -> (u16, Bytes) {
+    if let (Some(own), Some(status)) = (&fault.provider_body, fault.provider_status)
+        && own.dialect == dialect.name()
+        && let Ok(text) = std::str::from_utf8(&own.body)
+        && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    {
+        return (status, Bytes::from(mask::credentials(text)));
+    }
+    let (status, body) = dialect.write_fault(&shown(fault), request_id);
+    (status, Bytes::from(body))
+}
+
+/// The fault as a caller may see it.
+#[must_use]
+pub fn shown(fault: &Fault) -> Fault {
+    let mut shown = fault.clone();
+    shown.message = mask::credentials(&fault.message);
+    shown
+}
+
+/// A fault as an answer, with its head.
+#[must_use]
+pub fn fault(status: u16, body: Bytes, fault: &Fault, ending: Ending, headers: HeaderMap) -> Response<AnswerBody> {
+    let mut response = with_head(AnswerBody::whole(body, ending), headers);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if fault.origin == Origin::Provider {
+        headers.insert(FAULT_ORIGIN, HeaderValue::from_static("provider"));
+    }
+    if let Some(wait) = fault.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        headers.insert(
+            RETRY_AFTER_MS,
+            HeaderValue::from(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        );
+    }
+    if let Some(retry) = advice(fault, headers.get(ATTEMPTS)) {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static(retry));
+    }
+    response
+}
+
+/// Whether the SDK should try again: not when we did already, and not what would fail again.
+fn advice(fault: &Fault, attempts: Option<&HeaderValue>) -> Option<&'static str> {
+    let tried = attempts.and_then(|value| value.to_str().ok()?.parse::<u32>().ok()).unwrap_or(0);
+    match (fault.origin, fault.retry, fault.kind) {
+        (Origin::Gateway, _, FaultKind::Unavailable) => Some("true"),
+        (_, Retry::Never, _) | (Origin::Provider, Retry::Other, _) => Some("false"),
+        _ if tried > 1 => Some("false"),
+        _ => None,
+    }
+}
+
+/// The headers that every answer has.
+pub fn facts(headers: &mut HeaderMap, record: &Record) {
+    set(headers, REQUEST_ID, &record.request_id);
+    set(headers, ANTHROPIC_REQUEST_ID, &record.request_id);
+    set(headers, CONFIG, &record.config);
+    if let Some(route) = record.route.as_deref() {
+        set(headers, ROUTE, route);
+    }
+    if let Some(model) = record.model.as_deref() {
+        set(headers, MODEL, model);
+    }
+    headers.insert(ATTEMPTS, HeaderValue::from(record.attempts.len()));
+    if let Some(overhead) = record.overhead_ms {
+        set(headers, OVERHEAD, &format!("{overhead:.3}"));
+    }
+    if let Some(fallback) = record.fallback.as_deref() {
+        set(headers, FALLBACK, fallback);
+    }
+    if !record.loss.is_empty() {
+        set(headers, LOSS, &record.loss.join(", "));
+    }
+    if let Some(id) = record.provider_request_id.as_deref() {
+        set(headers, PROVIDER_REQUEST_ID, id);
+    }
+}
+
+/// Names that a header cannot hold are left out: the record has them.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,73 @@
+//! One connection of a caller: HTTP/1.1, or HTTP/2 with prior knowledge, with its bounds.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+use super::stalled::Guarded;
+use crate::exchange::{Call, Gateway};
+use crate::tail::AnswerBody;
+
+/// A caller that sends no whole head for this long is given up (FAULTS R-E4). It is the time that an idle connection stays, too.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// The largest request head, in bytes.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Streams that one HTTP/2 connection may have open.
+const HTTP2_STREAMS_MAX: u32 = 256;
+
+/// Serves a connection until it, or the process, ends.
+pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway, stop: CancellationToken) {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .keep_alive_interval(Some(Duration::from_secs(30)));
+    let service = service_fn(|http: Request<Incoming>| {
+        let gateway = gateway.clone();
+        let draining = stop.is_cancelled();
+        async move { Ok::<_, Infallible>(respond(http, from, &gateway, draining).await) }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Guarded::new(stream)), service));
+    tokio::select! {
+        // A caller that breaks its connection off is no fault of ours; the exchange's record tells of it.
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}
+
+/// Health for whoever balances load, everything else for the walk. `/readyz` says whether new requests are welcome; it does not
+/// depend on any provider or store.
+async fn respond(http: Request<Incoming>, from: SocketAddr, gateway: &Gateway, draining: bool) -> Response<AnswerBody> {
+    match http.uri().path() {
+        "/healthz" => plain(StatusCode::OK, "ok\n"),
+        "/readyz" if draining => plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n"),
+        "/readyz" => plain(StatusCode::OK, "ready\n"),
+        _ => gateway.answer(Call { http, from: from.ip() }).await,
+    }
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::plain(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
+    response
+}

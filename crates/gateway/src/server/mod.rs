@@ -1,0 +1,87 @@
+//! The process's sockets: one thread accepts, and each worker thread serves its own connections from start to end, with its own
+//! connections to the providers: a request never changes threads. Here is no HTTP route; those are `ingress` and `admin`.
+
+mod accept;
+mod connection;
+mod stalled;
+mod worker;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::exchange::Shared;
+
+pub use accept::listen;
+
+/// How the data plane is served.
+pub struct ServerSettings {
+    /// The listening socket.
+    pub listener: TcpListener,
+    /// Worker threads.
+    pub workers: usize,
+    /// How long open exchanges may go on once the process is told to stop.
+    pub drain: Duration,
+    /// Trusted roots for connections to the providers.
+    pub tls: Arc<tollgate_upstream::tls::Tls>,
+}
+
+/// The data plane, running.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    state: Arc<State>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// What all threads of the data plane share.
+struct State {
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    draining: AtomicBool,
+    drain: Duration,
+}
+
+impl Server {
+    /// Starts the data plane's threads.
+    ///
+    /// # Errors
+    /// When a thread or a runtime cannot be made.
+    pub fn start(shared: Arc<Shared>, settings: ServerSettings) -> std::io::Result<Self> {
+        let address = settings.listener.local_addr()?;
+        let state = Arc::new(State {
+            shared,
+            stop: CancellationToken::new(),
+            draining: AtomicBool::new(false),
+            drain: settings.drain,
+        });
+        let mut threads = Vec::new();
+        let mut workers = Vec::new();
+        for number in 0..settings.workers.max(1) {
+            let (worker, thread) = worker::start(number, Arc::clone(&state), Arc::clone(&settings.tls))?;
+            workers.push(worker);
+            threads.push(thread);
+        }
+        threads.push(accept::start(settings.listener, workers, Arc::clone(&state))?);
+        Ok(Self { address, state, threads })
+    }
+
+    /// True while new requests are welcome.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.state.draining.load(Ordering::Relaxed)
+    }
+
+    /// Stops accepting and waits for what is going on, for the drain time at most.
+    pub fn stop(self) {
+        self.state.draining.store(true, Ordering::Relaxed);
+        self.state.stop.cancel();
+        for thread in self.threads {
+            // A worker that panicked has nothing left to wait for.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! A streamed answer on its way: the provider's body, the channel, and what was seen of it. Knows when the answer is complete, and
+//! that an end without the dialect's terminator is none. Does not know the caller's HTTP side (`tail.rs`).
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::Body;
+use tollgate_upstream::attempt;
+use tollgate_upstream::client::AnswerBody;
+use tollgate_wire::event::Event;
+use tollgate_wire::fault::{Fault, FaultKind};
+
+use crate::channel::Channel;
+
+/// A streamed answer.
+pub struct Stream {
+    upstream: AnswerBody,
+    channel: Channel,
+    progress: Progress,
+    terminator_optional: bool,
+    ready: VecDeque<Bytes>,
+    pieces: Vec<Bytes>,
+    kept: Option<Step>,
+}
+
+/// What was seen of the answer so far.
+#[derive(Debug, Default)]
+struct Progress {
+    terminated: bool,
+    choices: Vec<Choice>,
+}
+
+#[derive(Debug)]
+struct Choice {
+    index: u32,
+    finished: bool,
+}
+
+/// What a look at the provider gave.
+pub enum Step {
+    /// Something came; there may be bytes to take.
+    More,
+    /// The answer is complete.
+    Complete,
+    /// The answer broke off. `told`: the provider's own error event is among the bytes.
+    Broken {
+        /// Why.
+        fault: Box<Fault>,
+        /// The caller's dialect has already been told.
+        told: bool,
+    },
+}
+
+impl Stream {
+    /// A stream from that body, over that channel.
+    #[must_use]
+    pub fn new(upstream: AnswerBody, channel: Channel, terminator_optional: bool) -> Self {
+        Self {
+            upstream,
+            channel,
+            progress: Progress::default(),
+            terminator_optional,
+            ready: VecDeque::new(),
+            pieces: Vec::new(),
+            kept: None,
+        }
+    }
+
+    /// Puts back a step that was looked at, to be given again.
+    pub fn keep(&mut self, step: Step) {
+        if !matches!(step, Step::More) {
+            self.kept = Some(step);
+        }
+    }
+
+    /// Bytes for the caller that are ready.
+    pub fn take(&mut self) -> Option<Bytes> {
+        self.ready.pop_front()
+    }
+
+    /// The way the bytes take.
+    #[must_use]
+    pub fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Looks for the next chunk; what happened is appended to `events`.
+    pub fn poll_step(&mut self, cx: &mut Context<'_>, events: &mut Vec<Event>) -> Poll<Step> {
+        if let Some(step) = self.kept.take() {
+            return Poll::Ready(step);
+        }
+        let seen = events.len();
+        let frame = ready!(Pin::new(&mut self.upstream).poll_frame(cx));
+        let step = match frame {
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(chunk) => self.chunk(&chunk, events),
+                Err(_trailers) => Step::More,
+            },
+            Some(Err(fault)) => broken(attempt::transport_fault(&fault)),
+            None => self.end(events),
+        };
+        let news = events.get(seen..).unwrap_or_default();
+        self.progress.observe(news);
+        Poll::Ready(self.judge(step, news))
+    }
+
+    fn chunk(&mut self, chunk: &Bytes, events: &mut Vec<Event>) -> Step {
+        let result = self.channel.push(chunk, &mut self.pieces, events);
+        self.ready.extend(self.pieces.drain(..));
+        match result {
+            Ok(()) => Step::More,
+            Err(malformed) => broken(bad_stream(&malformed.to_string())),
+        }
+    }
+
+    fn end(&mut self, events: &mut Vec<Event>) -> Step {
+        let result = self.channel.end(&mut self.pieces, events);
+        self.ready.extend(self.pieces.drain(..));
+        match result {
+            Ok(()) => Step::Complete,
+            Err(malformed) => broken(bad_stream(&malformed.to_string())),
+        }
+    }
+
+    /// What a step means, with the events that it brought.
+    fn judge(&mut self, step: Step, news: &[Event]) -> Step {
+        let reported = news.iter().find_map(|event| match event {
+            Event::Fault(fault) => Some(fault.clone()),
+            _ => None,
+        });
+        if let Some(fault) = reported {
+            return Step::Broken {
+                fault,
+                told: self.channel.is_tap(),
+            };
+        }
+        let over = matches!(step, Step::Complete);
+        if self.progress.terminated || (over && self.may_end_here()) {
+            self.channel.finish(&mut self.pieces);
+            self.ready.extend(self.pieces.drain(..));
+            return Step::Complete;
+        }
+        if over {
+            return broken(truncated());
+        }
+        step
+    }
+
+    fn may_end_here(&self) -> bool {
+        self.terminator_optional && !self.progress.choices.is_empty() && self.progress.choices.iter().all(|choice| choice.finished)
+    }
+}
+
+impl Progress {
+    fn observe(&mut self, news: &[Event]) {
+        for event in news {
+            match event {
+                Event::End => self.terminated = true,
+                Event::Open { choice, .. } | Event::Delta { choice, .. } => {
+                    self.choice(*choice);
+                }
+                Event::Finish { choice, .. } => {
+                    let index = self.choice(*choice);
+                    if let Some(choice) = self.choices.get_mut(index) {
+                        choice.finished = true;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn choice(&mut self, index: u32) -> usize {
+        if let Some(at) = self.choices.iter().position(|choice| choice.index == index) {
+            return at;
+        }
+        self.choices.push(Choice { index, finished: false });
+        self.choices.len() - 1
+    }
+}
+
+fn broken(fault: Fault) -> Step {
+    Step::Broken {
+        fault: Box::new(fault),
+        told: false,
+    }
+}
+
+/// The provider's stream is not of its dialect.
+fn bad_stream(cause: &str) -> Fault {
+    Fault::provider(
+        FaultKind::BadUpstream,
+        "the provider's stream could not be read; the answer ends here",
+    )
+    .with_code("bad_upstream_response")
+    .with_cause(cause)
+}
+
+/// The provider closed its stream without saying that it is complete.
+fn truncated() -> Fault {
+    Fault::provider(
+        FaultKind::Truncated,
+        "the provider's stream ended before its end; the answer is not complete",
+    )
+    .with_code("upstream_truncated")
+}

@@ -1,0 +1,218 @@
+//! The end of an exchange: the body that the caller receives, with the half-filled record in its hands. It ends exactly once, by
+//! `finish`; dropping it before its end only means that the caller left.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tollgate_wire::dialects::Dialect;
+use tollgate_wire::event::Event;
+use tollgate_wire::fault::{Fault, FaultKind};
+
+use crate::clock;
+use crate::record::{Draft, Outcome};
+use crate::stream::{Step, Stream};
+use crate::telemetry::Telemetry;
+
+/// The body of an answer to a caller.
+pub enum AnswerBody {
+    /// Complete.
+    Whole(Whole),
+    /// On its way.
+    Live(Box<Live>),
+}
+
+/// A complete body.
+pub struct Whole {
+    bytes: Option<Bytes>,
+    ending: Option<Ending>,
+}
+
+/// A body that is on its way.
+pub struct Live {
+    stream: Stream,
+    dialect: &'static dyn Dialect,
+    last: Option<Bytes>,
+    over: bool,
+    events: Vec<Event>,
+    ending: Option<Ending>,
+}
+
+/// What must be done once at the end.
+pub struct Ending {
+    draft: Draft,
+    telemetry: Arc<Telemetry>,
+    outcome: Outcome,
+}
+
+impl Ending {
+    /// An ending that writes that record. `outcome`: if all goes well from here.
+    #[must_use]
+    pub fn new(draft: Draft, telemetry: Arc<Telemetry>, outcome: Outcome) -> Self {
+        telemetry.metrics.open_exchanges.inc();
+        Self { draft, telemetry, outcome }
+    }
+
+    fn finish(self, outcome: Outcome) {
+        self.telemetry.metrics.open_exchanges.dec();
+        let record = self.draft.close(outcome, clock::instant());
+        self.telemetry.record(&record);
+    }
+}
+
+impl AnswerBody {
+    /// A complete body.
+    #[must_use]
+    pub fn whole(bytes: Bytes, mut ending: Ending) -> Self {
+        ending.draft.record_mut().answer_bytes = bytes.len() as u64;
+        Self::Whole(Whole {
+            bytes: Some(bytes),
+            ending: Some(ending),
+        })
+    }
+
+    /// A complete body that belongs to no exchange.
+    #[must_use]
+    pub fn plain(bytes: Bytes) -> Self {
+        Self::Whole(Whole {
+            bytes: Some(bytes),
+            ending: None,
+        })
+    }
+
+    /// A body that is on its way.
+    #[must_use]
+    pub fn live(stream: Stream, dialect: &'static dyn Dialect, ending: Ending) -> Self {
+        Self::Live(Box::new(Live {
+            stream,
+            dialect,
+            last: None,
+            over: false,
+            events: Vec::new(),
+            ending: Some(ending),
+        }))
+    }
+}
+
+impl Live {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(bytes) = self.stream.take().or_else(|| self.last.take()) {
+                if let Some(ending) = &mut self.ending {
+                    ending.draft.record_mut().answer_bytes += bytes.len() as u64;
+                }
+                return Poll::Ready(Some(bytes));
+            }
+            if self.over {
+                self.finish();
+                return Poll::Ready(None);
+            }
+            let Poll::Ready(step) = self.stream.poll_step(cx, &mut self.events) else {
+                return Poll::Pending;
+            };
+            self.take_step(step);
+        }
+    }
+
+    fn take_step(&mut self, step: Step) {
+        if let Some(ending) = &mut self.ending {
+            ending.draft.observe(&self.events);
+        }
+        self.events.clear();
+        match step {
+            Step::More => {}
+            Step::Complete => self.over = true,
+            Step::Broken { fault, told } => self.break_off(&fault, told),
+        }
+    }
+
+    /// The answer ends with an error event, and never as if it were complete.
+    fn break_off(&mut self, fault: &Fault, told: bool) {
+        self.over = true;
+        let Some(ending) = &mut self.ending else { return };
+        ending.outcome = Outcome::Broken;
+        ending.draft.fail(fault);
+        if !told {
+            let shown = crate::reply::shown(fault);
+            let request_id = &ending.draft.record().request_id;
+            self.last = Some(Bytes::from(self.dialect.write_stream_fault(&shown, request_id)));
+        }
+    }
+
+    fn finish(&mut self) {
+        let Some(mut ending) = self.ending.take() else { return };
+        if let Some(loss) = self.stream.channel().loss() {
+            ending.draft.lose(loss);
+        }
+        let outcome = ending.outcome;
+        ending.finish(outcome);
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let bytes = match self.get_mut() {
+            Self::Whole(whole) => {
+                let bytes = whole.bytes.take();
+                if let Some(ending) = whole.ending.take_if(|_| bytes.is_some()) {
+                    let outcome = ending.outcome;
+                    ending.finish(outcome);
+                }
+                Poll::Ready(bytes)
+            }
+            Self::Live(live) => {
+                // A fault of ours in one answer is that answer's alone (F45).
+                std::panic::catch_unwind(AssertUnwindSafe(|| live.poll_bytes(cx))).unwrap_or_else(|_| {
+                    if let Some(ending) = &live.ending {
+                        ending.telemetry.metrics.panics.inc();
+                    }
+                    live.break_off(
+                        &Fault::gateway(FaultKind::Internal, "internal error; the answer is not complete"),
+                        false,
+                    );
+                    Poll::Ready(live.last.take())
+                })
+            }
+        };
+        bytes.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(Whole { bytes: None, .. }))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => SizeHint::with_exact(whole.bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Live(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if let Some(ending) = self.ending.take() {
+            ending.finish(Outcome::Aborted);
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(mut ending) = self.ending.take() {
+            // Whoever left after the last byte missed nothing.
+            let complete = self.over && self.last.is_none();
+            let outcome = if complete { ending.outcome } else { Outcome::Aborted };
+            if let Some(loss) = self.stream.channel().loss() {
+                ending.draft.lose(loss);
+            }
+            ending.finish(outcome);
+        }
+    }
+}

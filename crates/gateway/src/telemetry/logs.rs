@@ -1,0 +1,186 @@
+//! The log on stderr: one line per exchange and per event of the process, written by a thread of its own in batches. When the
+//! reader of stderr is too slow, lines are dropped (and counted by the caller), and nothing waits.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::record::Record;
+
+/// Bytes that wait for the writer at most.
+const WAITING_BYTES_MAX: usize = 8 << 20;
+/// How long the writer gathers lines before it writes them: fewer wake-ups, and nobody reads faster.
+const GATHER: Duration = Duration::from_millis(20);
+
+/// How lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One JSON object per line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Format {
+    /// Text on a terminal, JSON elsewhere.
+    #[must_use]
+    pub fn usual() -> Self {
+        if std::io::stderr().is_terminal() { Self::Text } else { Self::Json }
+    }
+}
+
+/// The log. Dropping it writes what waits.
+pub struct Log {
+    format: Format,
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    waiting: Mutex<Waiting>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    bytes: Vec<u8>,
+    closed: bool,
+}
+
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // A writer that panicked left whole lines behind.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Log {
+    /// Starts the writer. `sink` is stderr, but for tests.
+    #[must_use]
+    pub fn start(format: Format, sink: Box<dyn Write + Send>) -> Self {
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            filled: Condvar::new(),
+        });
+        let for_writer = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
+            .name("log".into())
+            .spawn(move || write_all(&for_writer, sink))
+            .ok();
+        Self { format, shared, writer }
+    }
+
+    /// Writes an exchange's line. False: it was dropped.
+    pub fn record(&self, record: &Record) -> bool {
+        match self.format {
+            Format::Json => self.line(|out| {
+                let _ = serde_json::to_writer(out, record);
+            }),
+            Format::Text => self.line(|out| write_text(out, record)),
+        }
+    }
+
+    /// Writes a line about the process itself. False: it was dropped.
+    pub fn event(&self, level: &'static str, message: &str) -> bool {
+        #[derive(Serialize)]
+        struct Event<'a> {
+            time: String,
+            level: &'static str,
+            message: &'a str,
+        }
+        let nanos = i128::try_from(crate::clock::now().unix.as_nanos()).unwrap_or(0);
+        let time = jiff::Timestamp::from_nanosecond(nanos - nanos % 1_000_000)
+            .map(|time| time.to_string())
+            .unwrap_or_default();
+        match self.format {
+            Format::Json => self.line(|out| {
+                let _ = serde_json::to_writer(out, &Event { time, level, message });
+            }),
+            Format::Text => self.line(|out| {
+                let clean: String = message.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect();
+                let _ = write!(out, "{time} {level:<5} {clean}");
+            }),
+        }
+    }
+
+    fn line(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let mut line = Vec::with_capacity(1024);
+        write(&mut line);
+        line.push(b'\n');
+        let mut waiting = self.shared.waiting();
+        if waiting.bytes.len() + line.len() > WAITING_BYTES_MAX {
+            return false;
+        }
+        let was_empty = waiting.bytes.is_empty();
+        waiting.bytes.extend_from_slice(&line);
+        drop(waiting);
+        if was_empty {
+            self.shared.filled.notify_one();
+        }
+        true
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.shared.waiting().closed = true;
+        self.shared.filled.notify_one();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+fn write_all(shared: &Shared, mut sink: Box<dyn Write + Send>) {
+    let mut batch = Vec::new();
+    loop {
+        let mut waiting = shared.waiting();
+        while waiting.bytes.is_empty() {
+            if waiting.closed {
+                return;
+            }
+            waiting = shared.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+        let closed = waiting.closed;
+        drop(waiting);
+        if !closed {
+            std::thread::sleep(GATHER);
+        }
+        std::mem::swap(&mut batch, &mut shared.waiting().bytes);
+        // A closed stderr is no reason to stop serving.
+        let _ = sink.write_all(&batch).and_then(|()| sink.flush());
+        batch.clear();
+        batch.shrink_to(1 << 20);
+    }
+}
+
+/// `12:00:01Z 200 completed support-chat openai/gpt-4o 812ms in=12 out=40 team=support req_…`
+fn write_text(out: &mut Vec<u8>, record: &Record) {
+    let outcome = match (&record.fault, record.outcome) {
+        (Some(fault), _) => fault.code.as_deref().unwrap_or(fault.kind),
+        (None, crate::record::Outcome::Aborted) => "aborted",
+        (None, _) => "ok",
+    };
+    let asked = printable(record.asked.as_deref().unwrap_or("-"));
+    let model = printable(record.model.as_deref().unwrap_or("-"));
+    let _ = write!(
+        out,
+        "{} {} {outcome} {asked} → {model} {:.0}ms",
+        record.time, record.status, record.total_ms
+    );
+    if let Some(usage) = &record.usage {
+        let _ = write!(out, " in={} out={}", usage.input, usage.output);
+    }
+    if let Some(team) = &record.team {
+        let _ = write!(out, " team={}", printable(team));
+    }
+    let _ = write!(out, " {}", record.request_id);
+}
+
+/// Names come from callers: no control character of theirs reaches a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(128).collect()
+}

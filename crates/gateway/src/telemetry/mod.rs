@@ -1,0 +1,25 @@
+//! What is shown of what happened: the log line of each record, and the metrics. Both are bounded and neither can hold up an
+//! exchange.
+
+pub mod logs;
+pub mod metrics;
+
+use crate::record::Record;
+
+/// Where every closed record goes.
+pub struct Telemetry {
+    /// One line per exchange.
+    pub log: logs::Log,
+    /// Counters for Prometheus.
+    pub metrics: metrics::Metrics,
+}
+
+impl Telemetry {
+    /// Takes a closed record.
+    pub fn record(&self, record: &Record) {
+        self.metrics.exchange(record);
+        if !self.log.record(record) {
+            self.metrics.log_lines_dropped.inc();
+        }
+    }
+}
