@@ -14,7 +14,7 @@ use tollgate_upstream::client::{Client, collect};
 use tollgate_upstream::credentials::{Credential, NoCredential};
 use tollgate_upstream::deployment::{Deployment, Door};
 use tollgate_wire::event::{AnswerContext, Event};
-use tollgate_wire::fault::{Fault, FaultKind, Malformed};
+use tollgate_wire::fault::{Fault, FaultKind, Malformed, Origin};
 use tollgate_wire::loss::Loss;
 use tollgate_wire::target::StreamUsage;
 use tollgate_wire::translate;
@@ -87,7 +87,7 @@ pub async fn send(client: &Client, pass: &Pass, plan: &Plan, call: &Call, draft:
                 made,
                 allowed: route.attempts_max,
                 has_next: place + 1 < count,
-                has_other_credential: deployment.door(call.dialect).site.credentials.pick(clock::instant()).is_ok(),
+                has_other_credential: has_other_credential(deployment.door(call.dialect)),
                 fallback_on: &route.fallback_on,
                 time_left: walk.deadline.saturating_duration_since(clock::instant()),
             };
@@ -307,9 +307,18 @@ fn credential_of(door: &Door, now: Instant) -> Result<Option<&Credential>, Fault
     }
 }
 
+/// A single credential is never another one, whether or not it rests.
+fn has_other_credential(door: &Door) -> bool {
+    let pool = &door.site.credentials;
+    pool.iter().nth(1).is_some() && pool.pick(clock::instant()).is_ok()
+}
+
 /// What a fault says about the deployment itself: not that it is busy, and not that the request was wrong.
 fn judge(deployment: &Deployment, fault: &Fault, now: Instant) {
     use FaultKind as K;
+    if fault.origin != Origin::Provider {
+        return;
+    }
     match fault.kind {
         K::Unavailable | K::Timeout | K::Tls | K::BadUpstream | K::Truncated | K::Upstream | K::Overloaded => {
             deployment.went_wrong(now);

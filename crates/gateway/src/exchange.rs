@@ -101,8 +101,10 @@ impl Gateway {
         draft.record_mut().status = 200;
         let mut headers = HeaderMap::with_capacity(16);
         reply::facts(&mut headers, draft.record());
+        let wants_stream = draft.record().stream;
         let ending = Ending::new(draft, Arc::clone(&self.shared.telemetry), Outcome::Completed);
         match answer {
+            Answer::Whole(bytes) if wants_stream => reply::events(bytes, headers, ending),
             Answer::Whole(bytes) => reply::whole(bytes, headers, ending),
             Answer::Live(stream) => reply::live(*stream, door.dialect, headers, ending),
         }

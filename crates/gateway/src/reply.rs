@@ -38,10 +38,21 @@ pub fn whole(bytes: Bytes, mut headers: HeaderMap, ending: Ending) -> Response<A
 /// A streamed answer. Intermediaries are told to keep their hands off it.
 #[must_use]
 pub fn live(stream: Stream, dialect: &'static dyn Dialect, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
+    mark_as_stream(&mut headers);
+    with_head(AnswerBody::live(stream, dialect, ending), headers)
+}
+
+/// A whole answer for a caller who asked for a stream: its events, all at once.
+#[must_use]
+pub fn events(bytes: Bytes, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
+    mark_as_stream(&mut headers);
+    with_head(AnswerBody::whole(bytes, ending), headers)
+}
+
+fn mark_as_stream(headers: &mut HeaderMap) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    with_head(AnswerBody::live(stream, dialect, ending), headers)
 }
 
 fn with_head(body: AnswerBody, headers: HeaderMap) -> Response<AnswerBody> {

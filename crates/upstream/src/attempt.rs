@@ -181,9 +181,15 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
 #[must_use]
 pub fn transport_fault(fault: &TransportFault) -> Fault {
     use TransportFaultKind as T;
+    if fault.kind == T::Exhausted {
+        // Ours: it says nothing about the provider, and must not open its breaker.
+        return Fault::gateway(FaultKind::Unavailable, "this gateway has no connection left for the provider; try again in a moment")
+            .with_code("gateway_exhausted")
+            .with_cause(fault.detail.clone());
+    }
     let (kind, code, message, retry) = match fault.kind {
         // Asking again at once would be refused again: the next deployment, or a quick answer to the caller.
-        T::Refused => (
+        T::Refused | T::Exhausted => (
             FaultKind::Unavailable,
             "upstream_unavailable",
             "the provider cannot be reached",
@@ -193,12 +199,6 @@ pub fn transport_fault(fault: &TransportFault) -> Fault {
             FaultKind::Unavailable,
             "upstream_unavailable",
             "the provider's address cannot be found",
-            Retry::Other,
-        ),
-        T::Exhausted => (
-            FaultKind::Unavailable,
-            "upstream_unavailable",
-            "no connection to the provider is to be had just now",
             Retry::Other,
         ),
         T::Reset if !fault.response_bytes => (

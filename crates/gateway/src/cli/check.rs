@@ -1,12 +1,14 @@
 //! `tollgate check`: all problems of a config file, for people or as JSON.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use tollgate_policy::key::Pepper;
 use tollgate_upstream::providers::Catalog;
 
+use crate::config::providers::Breakers;
 use crate::config::reload::Surroundings;
-use crate::config::{Checked, Severity, text_of};
+use crate::config::{Checked, Problem, Severity, text_of};
 
 /// Checks a file. Warnings are shown and are no failure.
 ///
@@ -14,7 +16,7 @@ use crate::config::{Checked, Severity, text_of};
 /// When there is a problem; it has been shown by then.
 pub(super) fn check(path: &Path, json: bool) -> Result<(), String> {
     let checked = match text_of(path) {
-        Ok(text) => surroundings(path)?.check(&text),
+        Ok(text) => checked(&surroundings(path)?, &text),
         Err(problem) => Checked {
             raw: None,
             problems: vec![problem],
@@ -43,12 +45,23 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), String> {
     }
 }
 
+/// All that the rules find, and behind them what only building finds.
+fn checked(surroundings: &Surroundings, text: &str) -> Checked {
+    let mut checked = surroundings.check(text);
+    let built = checked.raw.as_ref().map(|raw| surroundings.build(raw, text, Breakers::default()));
+    if let Some(Err(reason)) = built {
+        checked.problems.push(Problem::of_file(reason, "mend it, and check again"));
+    }
+    checked
+}
+
 /// Enough of the process's surroundings to check a file; nothing is written and no key is digested.
 fn surroundings(path: &Path) -> Result<Surroundings, String> {
     Ok(Surroundings {
         catalog: catalog()?,
         pepper: Pepper::new(&[0; 32]),
-        mock: None,
+        // Nobody calls it: the simulated providers only need an address to be built.
+        mock: Some(SocketAddr::from(([127, 0, 0, 1], 9))),
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),
         first_key: None,
     })

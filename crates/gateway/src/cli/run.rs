@@ -243,7 +243,17 @@ fn serve(raw: &Raw, arguments: &RunArguments, shared: &Arc<Shared>) -> Result<Se
         drain: raw.server.drain.get(),
         tls: Arc::new(Tls::new(None).map_err(|error| error.to_string())?),
     };
+    warm(&settings.tls, raw);
     Server::start(Arc::clone(shared), settings).map_err(|error| format!("cannot start: {error}"))
+}
+
+/// Reads the trusted roots beside the start, so that the first call over TLS does not wait for them.
+fn warm(tls: &Arc<Tls>, raw: &Raw) {
+    if raw.providers.iter().any(|(name, provider)| name != MOCK && provider.base_url.as_ref().is_none_or(|url| url.get().scheme() == "https")) {
+        let tls = Arc::clone(tls);
+        // Without the thread the first call waits; nothing else depends on it.
+        let _ = std::thread::Builder::new().name("roots".into()).spawn(move || tls.warm());
+    }
 }
 
 fn bound(address: SocketAddr, key: &str) -> Result<std::net::TcpListener, String> {

@@ -185,7 +185,7 @@ fn catalog_places(name: &str, row: &Row, named: Option<&'static dyn Dialect>) ->
         let Some(dialect) = dialects::by_name(&endpoint.dialect) else {
             continue;
         };
-        if named.is_some_and(|named| !tollgate_wire::dialects::same(named, dialect)) {
+        if named.is_some_and(|named| !dialects::same(named, dialect)) {
             continue;
         }
         let Some(base_url) = &endpoint.base_url else {

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -14,12 +16,10 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use super::stalled::Guarded;
+use super::patience::{Exchanges, Going, Patient};
 use crate::exchange::{Call, Gateway};
 use crate::tail::AnswerBody;
 
-/// A caller that sends no whole head for this long is given up (FAULTS R-E4). It is the time that an idle connection stays, too.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// The largest request head, in bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// Streams that one HTTP/2 connection may have open.
@@ -31,19 +31,27 @@ pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway,
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        // Slow heads and idle connections are `patience`'s: hyper's own timer would be set anew for every request.
+        .header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .keep_alive_interval(Some(Duration::from_secs(30)));
+    let exchanges = Exchanges::default();
     let service = service_fn(|http: Request<Incoming>| {
-        let gateway = gateway.clone();
+        let (gateway, going) = (gateway.clone(), exchanges.begin());
         let draining = stop.is_cancelled();
-        async move { Ok::<_, Infallible>(respond(http, from, &gateway, draining).await) }
+        async move {
+            Ok::<_, Infallible>(
+                respond(http, from, &gateway, draining)
+                    .await
+                    .map(|body| Sent { body, _going: going }),
+            )
+        }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(Guarded::new(stream)), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Patient::new(stream, exchanges.clone())), service));
     tokio::select! {
         // A caller that breaks its connection off is no fault of ours; the exchange's record tells of it.
         _ = connection.as_mut() => return,
@@ -70,4 +78,27 @@ fn plain(status: StatusCode, text: &'static str) -> Response<AnswerBody> {
         .headers_mut()
         .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
     response
+}
+
+/// A body, and the knowledge that its exchange is going on.
+struct Sent {
+    body: AnswerBody,
+    _going: Going,
+}
+
+impl Body for Sent {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }

@@ -3,7 +3,7 @@
 
 mod accept;
 mod connection;
-mod stalled;
+mod patience;
 mod worker;
 
 use std::net::{SocketAddr, TcpListener};

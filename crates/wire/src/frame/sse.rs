@@ -105,10 +105,13 @@ fn line_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
 /// specification's "otherwise, ignore" kind is a broken frame here: something else was glued in).
 pub fn read(event: &[u8]) -> Result<Option<SseEvent<'_>>, Malformed> {
     let text = std::str::from_utf8(event).map_err(|_| Malformed::new("a stream event is not valid UTF-8"))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut name = "";
     let mut data: Option<Cow<'_, str>> = None;
-    for line in text.split(['\n', '\r']).filter(|line| !line.is_empty()) {
+    while !rest.is_empty() {
+        let end = memchr::memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(end);
+        rest = after.get(1..).unwrap_or_default();
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
