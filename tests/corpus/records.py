@@ -4,12 +4,16 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 
 CORPUS = pathlib.Path(os.environ["TOLLGATE_CORPUS"])
 TOOLS = CORPUS / "tools"
 EXCHANGES = CORPUS / "exchanges"
 ERRORS = CORPUS / "errors.jsonl.d"
 EXPECTED = [CORPUS / "expect" / "exchanges.jsonl", CORPUS / "expect" / "errors.jsonl"]
+
+#: WIRE 9: the counts by which vendors say what `prompt_tokens`, `completion_tokens` and their details leave out.
+COUNTS = re.compile(r'"(total_tokens|cached_tokens|num_cached_tokens)": ?(\d+)')
 
 #: The corpus' word for an API, and ours for the dialect.
 DIALECTS = {"chat": "openai_chat", "messages": "anthropic"}
@@ -27,6 +31,8 @@ class Exchange:
     view: dict | None
     error: dict | None
     request: dict | None
+    #: The last of each count that the provider stated, also under the names that the official client does not read.
+    counts: dict
 
     @property
     def upstream(self):
@@ -65,6 +71,7 @@ def load():
                     view=expectation.get("view"),
                     error=expectation.get("error"),
                     request=body if isinstance(body, dict) else None,
+                    counts=dict(COUNTS.findall(record["response_body"])),
                 )
             )
     return sorted(exchanges, key=lambda exchange: exchange.id)

@@ -4,8 +4,28 @@ import json
 import pathlib
 import tomllib
 
-KNOWN = tomllib.loads(pathlib.Path(__file__).with_name("known.toml").read_text())
 SHOWN_MAX = 10
+
+
+class Known:
+    """The table: which (id, aspect) may differ in which parts, and which of them did."""
+
+    def __init__(self):
+        table = tomllib.loads(pathlib.Path(__file__).with_name("known.toml").read_text())["difference"]
+        self.parts = {(row["id"], aspect): set(row["parts"]) for row in table for aspect in row["aspects"]}
+        self.met = set()
+
+    def explains(self, part, difference):
+        """`part` may be one of several of a kind, as in "cut 7"."""
+        key = (difference.id, difference.aspect)
+        explained = part.split()[0] in self.parts.get(key, ())
+        if explained:
+            self.met.add(key)
+        return explained
+
+    def stale(self):
+        """What explains nothing any more: the product may have become better."""
+        return sorted(set(self.parts) - self.met)
 
 
 class Report:
@@ -14,14 +34,11 @@ class Report:
     def __init__(self, folder):
         self.folder = folder
         self.passed = self.failed = 0
-        self.met = set()
+        self.known = Known()
 
     def part(self, name, tried, differences):
         """One part: exchanges tried, and their differences. An exchange fails once, whatever the number of its differences."""
-        reasons = {(known["id"], known["aspect"]) for known in KNOWN["difference"] if name in known["parts"]}
-        found = {(difference.id, difference.aspect) for difference in differences}
-        self.met |= {(name, *pair) for pair in found & reasons}
-        wrong = [difference for difference in differences if (difference.id, difference.aspect) not in reasons]
+        wrong = [difference for difference in differences if not self.known.explains(name, difference)]
         failed = len({difference.id for difference in wrong})
         self.passed += tried - failed
         self.failed += failed
@@ -39,13 +56,11 @@ class Report:
         self.failed += not better
         print(f"{name}: {kept} of {of} ({share:.1f} %), the bar is {percent} %{'' if better else ': not reached'}", flush=True)
 
-    def stale(self, names):
-        """Entries of `known.toml` that explain nothing any more are wrong too: the product may have become better."""
-        for known in KNOWN["difference"]:
-            for part in set(known["parts"]) & set(names):
-                if (part, known["id"], known["aspect"]) not in self.met:
-                    self.failed += 1
-                    print(f"known.toml: {known['id']} {known['aspect']} is not a difference of \"{part}\"; remove it")
+    def stale(self):
+        """Entries of `known.toml` without a difference are wrong too."""
+        for id, aspect in self.known.stale():
+            self.failed += 1
+            print(f"known.toml: {id} {aspect} is no difference; remove it")
 
 
 def _plain(value):

@@ -10,8 +10,10 @@ import reading
 from harness.process import CALLER_KEY
 from views import Difference
 
-#: Asked for the answer only; they say nothing about the request.
+#: About the answer only.
 NOT_SENT = ("stream",)
+#: A tool result without text cannot be empty in Chat Completions; its media come in the next message.
+PLACEHOLDER = "(thecontentfollowsinthenextmessage)"
 
 
 def back(report, gateway, log, exchanges):
@@ -42,14 +44,41 @@ def judge(exchange, body, answered, received, check, validate):
         return [Difference(exchange.id, "sent once", 1, [len(received), answered.status_code, answered.text[:200]])]
     invalid = validate.validate("chat", received[0])
     differences = [Difference(exchange.id, "valid", None, invalid)] if invalid else []
+    body, foreign = carried(body)
     wanted, got = check.facts_out("messages", body), check.facts_chat(received[0])
+    got["tool"] = got["tool"].replace(PLACEHOLDER, "")
     # Chat Completions has media only in user messages, so that those of tool results come later.
     for facts in (wanted, got):
         facts["media"] = sorted(facts["media"])
-    foreign = {tool["name"] for tool in body.get("tools") or [] if "input_schema" not in tool}
-    wanted["tools"] = {name: properties for name, properties in wanted["tools"].items() if name not in foreign}
-    lost = check.compare(wanted, got, "anthropic")
     loss = answered.headers.get("x-tollgate-loss")
     if foreign and not loss:
-        differences.append(Difference(exchange.id, "loss named", sorted(foreign), loss))
-    return differences + [Difference(exchange.id, aspect, ours, theirs) for aspect, ours, theirs in lost]
+        differences.append(Difference(exchange.id, "loss named", foreign, loss))
+    return differences + [Difference(exchange.id, aspect, *values) for aspect, *values in check.compare(wanted, got, "anthropic")]
+
+
+def carried(body):
+    """The request with what Chat Completions can express, and the kinds of what it cannot."""
+    foreign = []
+
+    def block(one):
+        """[the block], its text, or nothing."""
+        source = one.get("source") or {}
+        kind = (one["type"], source.get("type"))
+        if one["type"] == "tool_result" and isinstance(one.get("content"), list):
+            return [{**one, "content": blocks(one["content"])}]
+        if kind == ("document", "text"):
+            return [{"type": "text", "text": source["data"]}]
+        # An uploaded file is known to its own vendor only, and a document by address is not known to Chat Completions.
+        fits = one["type"] in ("text", "tool_use", "tool_result") or kind == ("image", "url") or source.get("type") == "base64"
+        # Reasoning is sealed by its vendor; it is left out without a word.
+        if not fits and "thinking" not in one["type"]:
+            foreign.append(one["type"])
+        return [one] if fits else []
+
+    def blocks(content):
+        return [kept for one in content for kept in block(one)] if isinstance(content, list) else content
+
+    messages = [{**message, "content": blocks(message["content"])} for message in body["messages"]]
+    tools = body.get("tools") or []
+    foreign += [tool["type"] for tool in tools if "input_schema" not in tool]
+    return {**body, "messages": messages, "tools": [tool for tool in tools if "input_schema" in tool]}, sorted(set(foreign))

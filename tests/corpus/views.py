@@ -55,9 +55,8 @@ def other(exchange, view, error):
         return _other_error(exchange, view, error)
     if error is not None:
         return [Difference(exchange.id, "parse", "a view", error)]
-    wanted = _as_anthropic(exchange.view) if exchange.dialect == "openai_chat" else _as_openai(exchange.view)
-    got = {**view, "tool_calls": [(call["name"], call["args"]) for call in view["tool_calls"]]}
-    got["usage"] = {key: (got["usage"] or {}).get(key) or 0 for key in wanted["usage"]} if wanted["usage"] is not ANY else ANY
+    wanted = _as_anthropic(exchange) if exchange.dialect == "openai_chat" else _as_openai(exchange.view)
+    got = {**view, "tool_calls": _calls(view), "usage": _counts(view["usage"])}
     return [
         Difference(exchange.id, aspect, value, got[aspect])
         for aspect, value in wanted.items()
@@ -71,12 +70,11 @@ def _same(wanted, got):
 
 def _other_error(exchange, view, error):
     """The other SDK's class of the same status; an error within a stream must be one again."""
+    if exchange.error["cls"].startswith("builtins."):
+        # The provider's answer broke the SDK itself; anything but an invented success will do.
+        return [Difference(exchange.id, "error", exchange.error, view)] if view and view["finish"] != "refusal" else []
     if error is None:
         return [Difference(exchange.id, "error", exchange.error, view)]
-    name = exchange.error["cls"].split(".")
-    if name[0] == "builtins":
-        # The provider's answer broke the SDK itself; anything but an invented success will do.
-        return []
     status = exchange.error.get("status_code")
     if exchange.status >= 400 and error.get("status_code") not in _statuses(status):
         return [Difference(exchange.id, "error status_code", status, error)]
@@ -94,40 +92,55 @@ def _statuses(status):
 def _calls(view):
     calls = [(call["name"], call["args"]) for call in view["tool_calls"]]
     legacy = view.get("function_call")
-    return calls + ([(legacy["name"], legacy["args"])] if legacy else [])
+    # Snowflake sends an empty function_call with every answer.
+    return calls + ([(legacy["name"], legacy["args"])] if legacy and legacy["name"] else [])
 
 
-def _as_anthropic(view):
-    calls, usage = _calls(view), view["usage"]
+def _counts(usage):
+    """Tokens as both dialects can say them: the whole input, what of it was read from the cache, the whole output."""
+    usage = {key: value or 0 for key, value in (usage or {}).items()}
+    apart = "cache_write" in usage
+    whole = usage.get("input", 0) + (usage.get("cached_read", 0) + usage["cache_write"] if apart else 0)
+    return {"input": whole, "output": usage.get("output", 0), "cached_read": usage.get("cached_read", 0)}
+
+
+def _stated(exchange):
+    """The counts of an OpenAI-style answer, put right where the vendor leaves something out of them (WIRE 9)."""
+    counts, stated = _counts(exchange.view["usage"]), {name: int(count) for name, count in exchange.counts.items()}
+    # xAI and Gemini: reasoning is in the total only.
+    counts["output"] = max(counts["output"], stated.get("total_tokens", 0) - counts["input"])
+    # Mistral and Moonshot name it elsewhere; some servers count more as cached than was asked.
+    cached = max(counts["cached_read"], stated.get("cached_tokens", 0), stated.get("num_cached_tokens", 0))
+    counts["cached_read"] = min(cached, counts["input"])
+    return counts
+
+
+def _as_anthropic(exchange):
+    view = exchange.view
+    calls = _calls(view)
     finish = TO_ANTHROPIC.get(view["finish"], ANY)
     if view["refusal"]:
         finish = "refusal"
     elif calls and finish != "max_tokens":
         finish = "tool_use"
     if any("__raw__" in args for _, args in calls if isinstance(args, dict)):
-        # Arguments that are no JSON cannot be an object; the names must still be there.
+        # Arguments that are no JSON cannot be an object; that there was a call is told by the stop reason.
         calls = ANY
-    if usage is None:
-        usage = ANY
-    else:
-        usage = {"input": usage["input"] - usage["cached_read"], "output": usage["output"], "cached_read": usage["cached_read"]}
     return {
         "text": {view["text"], view["text"] + view["refusal"]},
-        "reasoning": view["reasoning"],
+        # Several vendors put it where the official client does not look.
+        "reasoning": view["reasoning"] or ANY,
         "tool_calls": calls,
         "finish": finish,
-        "usage": usage,
+        "usage": _stated(exchange) if view["usage"] else ANY,
     }
 
 
 def _as_openai(view):
-    usage = view["usage"]
-    read, written = usage["cached_read"], usage["cache_write"]
-    total = usage["input"] if usage["input"] is None else usage["input"] + read + written
     return {
         "text": view["text"],
         "reasoning": view["reasoning"],
         "tool_calls": _calls(view),
         "finish": "tool_calls" if view["tool_calls"] else TO_OPENAI.get(view["finish"], ANY),
-        "usage": {"input": total, "output": usage["output"], "cached_read": read},
+        "usage": _counts(view["usage"]),
     }

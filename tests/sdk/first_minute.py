@@ -61,9 +61,9 @@ def run():
                 pasted = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=ANSWER_SECONDS_MAX, check=False)
                 if pasted.returncode != 0 or '"choices"' not in pasted.stdout and '"content"' not in pasted.stdout:
                     problems.append(f"{command}\ngave {pasted.returncode}: {pasted.stdout[:500]}{pasted.stderr[:500]}")
-            for wanted in ("127.0.0.1:", "password"):
-                if wanted not in process.words(20_000):
-                    problems.append(f"it does not mention {wanted}:\n{process.words()}")
+            for port in (8080, 8081) if free else ():
+                if f"127.0.0.1:{port}" not in process.words(20_000):
+                    problems.append(f"it does not mention port {port}:\n{process.words()}")
     for problem in problems:
         print(f"first minute: {problem}")
     return (0, 1) if problems else (1, 0)

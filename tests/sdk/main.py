@@ -20,6 +20,8 @@ ENVIRONMENTS = pathlib.Path(os.environ["TOLLGATE_TEST_DIR"]).absolute() / "sdk"
 SUITES = ["first-minute", "python-current", "python-previous", "node-current", "node-previous"]
 NARROW_KEY = "tests-narrow-key-0123456789abcdef"
 BODY_MAX = "1MiB"
+#: A provider that limits the gateway is left alone for a while; tests of that take one that nobody else uses.
+FRESH_PROVIDERS = 48
 #: No SDK takes longer; one that does is stuck.
 SUITE_SECONDS_MAX = 600
 FAILURE_LINES_MAX = 20
@@ -30,6 +32,9 @@ def config(simulator):
     credentials = {"credentials": ["env:TESTS_PROVIDER_KEY"]}
     openai = {"base_url": f"{simulator}/openai/v1", "dialect": "openai_chat", "auth": "bearer", **credentials}
     anthropic = {"base_url": f"{simulator}/anthropic", "dialect": "anthropic", "auth": "header:x-api-key", **credentials}
+    providers = {"mock": {}, "via-openai": openai, "via-anthropic": anthropic}
+    for number in range(FRESH_PROVIDERS):
+        providers |= {f"via-openai-{number}": openai, f"via-anthropic-{number}": anthropic}
     routes = {}
     for via, other in (("openai", "anthropic"), ("anthropic", "openai")):
         about = {"purpose": "tests", "owner": "tests"}
@@ -54,7 +59,7 @@ def config(simulator):
         }
     return {
         "server": {"max_body": BODY_MAX},
-        "providers": {"mock": {}, "via-openai": openai, "via-anthropic": anthropic},
+        "providers": providers,
         "routes": routes,
         "teams": {"narrow": {"models": ["mock/echo"]}},
         "keys": [{"name": "narrow", "team": "narrow", "secret": "env:TESTS_NARROW_KEY"}],
@@ -117,8 +122,10 @@ def main(arguments):
         if gateway:
             env["TESTS_GATEWAY"] = gateway.url
         try:
-            for name in chosen:
+            for number, name in enumerate(chosen):
                 kind, _, version = name.partition("-")
+                # Each SDK has its share of the fresh providers.
+                env["TESTS_FRESH_FROM"] = str(number * FRESH_PROVIDERS // len(chosen))
                 if kind == "first":
                     result = (0, 0) if direct or words else first_minute.run()
                 else:

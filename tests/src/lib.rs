@@ -1,1 +1,15 @@
-//! x
+//! What the tests of the real process are made of: the process itself (`gateway`), callers (`caller`), what they read (`read`), and
+//! providers that misbehave below HTTP (`provider`). It asserts nothing about the product: that is done in `tests/process`.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness that cannot go on must stop the test")]
+
+pub mod caller;
+pub mod gateway;
+pub mod provider;
+pub mod read;
+pub mod rig;
+
+pub use caller::{Answer, Caller, Live};
+pub use gateway::{Gateway, Settings};
+pub use read::Dialect;
+pub use rig::Rig;

@@ -18,3 +18,9 @@ pub mod translate;
 pub mod usage;
 
 pub use dialects::{DIALECTS, Dialect, Operation};
+
+// The checks that `fuzz/` shares with our tests name this crate as others do.
+#[cfg(test)]
+extern crate self as tollgate_wire;
+#[cfg(test)]
+mod tests;

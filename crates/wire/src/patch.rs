@@ -46,3 +46,6 @@ impl Patch {
         out
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,3 +73,6 @@ impl Pipe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ A test class is made three times: for the simulator inside the gateway (it answe
 each dialect outside. So every test runs in its own dialect and across.
 """
 
+import itertools
 import json
 import os
 import sys
@@ -16,6 +17,7 @@ SIMULATOR = os.environ["TESTS_SIMULATOR"]
 #: Absent: the tests talk to the simulator itself, to be tested themselves.
 GATEWAY = os.environ.get("TESTS_GATEWAY")
 KEY, NARROW_KEY = os.environ["TESTS_KEY"], os.environ["TESTS_NARROW_KEY"]
+FRESH = itertools.count(int(os.environ["TESTS_FRESH_FROM"]))
 OUTSIDE = ("via-openai", "via-anthropic")
 EVERYWHERE = ("mock", *OUTSIDE)
 
@@ -64,6 +66,10 @@ class Case(unittest.TestCase):
     def model(self, name):
         """The model of that name at this test's provider."""
         return f"{self.provider}/{name}" if GATEWAY else name
+
+    def fresh(self, name):
+        """The model of that name at a provider of the same kind that nobody has used: what it says puts it aside for a while."""
+        return f"{self.provider}-{next(FRESH)}/{name}" if GATEWAY else name
 
     def outside(self):
         """Whether what was received can be looked at."""

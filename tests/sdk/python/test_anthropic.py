@@ -210,10 +210,13 @@ class Tools(Anthropic):
                 {"type": "tool_result", "tool_use_id": first, "content": [text("fog")]},
                 {"type": "tool_result", "tool_use_id": second, "content": "no clock", "is_error": True},
             ]
-            turns = [user("Weather and time?"), {"role": "assistant", "content": said.content}, user([*results, text("So?")])]
+            turns = [user("Weather and time?"), {"role": "assistant", "content": said.content}, user(results)]
             answer = self.ask("tool-caller-2", turns, tools=self.TOOLS).content[0].text
-            if not self.crossed:
-                self.assertEqual(answer, "The tools answered. result: fog; failed: no clock")
+            self.assertIn("result: fog", answer)
+            self.assertIn("no clock", answer)
+            # Words after the results are a message of their own in the other dialect.
+            turns[-1] = user([*results, text("So?")])
+            self.assertEqual(self.ask("echo", turns, tools=self.TOOLS).content[0].text, "So?")
 
     def test_one_call_at_a_time(self):
         choice = {"type": "auto", "disable_parallel_tool_use": True}
@@ -347,12 +350,19 @@ class Wire(Anthropic):
 
     def test_version_and_betas(self):
         word = marker()
-        self.ask("echo", word, extra_headers={"anthropic-beta": "one-2026-01-01,two-2026-01-01"})
+        raw = self.client.messages.with_raw_response.create(
+            model=self.model("echo"),
+            messages=[user(word)],
+            max_tokens=50,
+            extra_headers={"anthropic-beta": "one-2026-01-01,two-2026-01-01"},
+        )
         headers = self.received(word)[0]
         if self.crossed:
             self.assertFalse([name for name in headers if name.startswith("anthropic-")])
         elif GATEWAY:
-            self.assertEqual(headers["anthropic-beta"], "one-2026-01-01,two-2026-01-01")
+            # An endpoint that is not known to have betas gets none, but not in silence.
+            passed = headers.get("anthropic-beta") == "one-2026-01-01,two-2026-01-01"
+            self.assertTrue(passed or "anthropic-beta" in raw.headers.get("x-tollgate-loss", ""), "dropped in silence")
             self.assertEqual(headers["anthropic-version"], self.client.default_headers["anthropic-version"])
 
     def test_headers_of_answers(self):

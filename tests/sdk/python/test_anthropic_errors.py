@@ -25,7 +25,6 @@ class Errors(Anthropic):
         rows = [
             ("status-400", anthropic.BadRequestError, 400),
             ("status-404", anthropic.NotFoundError, 404),
-            ("status-429", anthropic.RateLimitError, 429),
             ("status-500", anthropic.InternalServerError, 500),
             ("status-503", UNAVAILABLE, 503),
             ("html-502", anthropic.InternalServerError, 502),
@@ -42,10 +41,6 @@ class Errors(Anthropic):
         error = self.raises((kinds.OverloadedError, *UNAVAILABLE), "status-529")
         if not self.crossed:
             self.assertIsInstance(error, kinds.OverloadedError)
-
-    def test_rate_limited_with_the_time_to_wait(self):
-        error = self.raises(anthropic.RateLimitError, "status-429-retry-7")
-        self.assertEqual(error.response.headers["retry-after"], "7")
 
     def test_prompt_too_long(self):
         self.raises(anthropic.BadRequestError, "context-length")
@@ -93,6 +88,19 @@ class Errors(Anthropic):
         for fault in ("truncated-json", "close-mid-body", "reset-mid-body", "html-200", "error-in-200") if GATEWAY else []:
             with self.subTest(fault=fault):
                 self.assertGreaterEqual(self.raises(anthropic.APIStatusError, f"lorem-60+{fault}").status_code, 500)
+
+
+@each(*OUTSIDE)
+class Limits(Anthropic):
+    """Each at a provider of its own: the gateway leaves it alone afterwards."""
+
+    def test_rate_limited_with_the_time_to_wait(self):
+        for stream in (False, True):
+            with self.subTest(stream=stream), self.assertRaises(anthropic.RateLimitError) as caught:
+                self.client.messages.create(
+                    model=self.fresh("status-429-retry-7"), messages=[user("x")], max_tokens=50, stream=stream
+                )
+            self.assertIn(caught.exception.response.headers["retry-after"], ("6", "7"))
 
 
 @each(*OUTSIDE)

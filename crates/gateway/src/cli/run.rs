@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     let watching = start
         .path
         .clone()
-        .map(|path| Reloader::new(path, start.surroundings, start.data, Arc::clone(&shared)).watch());
+        .map(|path| Reloader::new(path, start.surroundings, start.data, Arc::clone(&shared), start.text).watch());
     let watching = watching.transpose().unwrap_or_else(|reason| {
         telemetry
             .log

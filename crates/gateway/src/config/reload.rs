@@ -111,17 +111,19 @@ pub struct Reloader {
     surroundings: Surroundings,
     data: DataDir,
     shared: Arc<Shared>,
+    started_with: String,
 }
 
 impl Reloader {
-    /// Follows that file into that snapshot.
+    /// Follows that file into that snapshot, which was built from the text `started_with`.
     #[must_use]
-    pub fn new(path: PathBuf, surroundings: Surroundings, data: DataDir, shared: Arc<Shared>) -> Self {
+    pub fn new(path: PathBuf, surroundings: Surroundings, data: DataDir, shared: Arc<Shared>, started_with: String) -> Self {
         Self {
             path,
             surroundings,
             data,
             shared,
+            started_with,
         }
     }
 
@@ -147,15 +149,19 @@ impl Reloader {
             .watch(&folder, RecursiveMode::NonRecursive)
             .map_err(|error| format!("cannot watch {}: {error}", folder.display()))?;
         let thread = std::thread::Builder::new().name("config".into()).spawn(move || {
-            let mut seen = super::text_of(&self.path).ok();
-            while changes.recv().is_ok() {
-                std::thread::sleep(SETTLE);
-                while changes.try_recv().is_ok() {}
+            let mut seen = Some(self.started_with.clone());
+            // The first look is for an edit between the start and the watch.
+            loop {
                 let text = super::text_of(&self.path);
                 if text.as_ref().ok() != seen.as_ref() {
                     seen = text.as_ref().ok().cloned();
                     self.take(text);
                 }
+                if changes.recv().is_err() {
+                    return;
+                }
+                std::thread::sleep(SETTLE);
+                while changes.try_recv().is_ok() {}
             }
         });
         thread.map_err(|error| format!("cannot start the thread that watches the config file: {error}"))?;

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::chunk::{Choice, Chunk, Message, Unknown};
-use super::loose::Word;
+use super::loose::{self, Word};
 use super::speaker::Speaker;
 use super::{NAME, fault, finish, usage};
 use crate::event::{Event, Finish, Start};
@@ -51,11 +51,8 @@ impl Answer {
     /// # Errors
     /// When the text is not one.
     pub(super) fn take(&mut self, text: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let chunk = serde_json::from_str::<super::loose::Maybe<Chunk<'_>>>(text)
-            .map_err(|error| Malformed::new(format!("not a chat completion: {error}")))?
-            .0
-            .unwrap_or_default();
-        self.chunk(chunk, text, out)
+        let mut chunk = loose::read::<Chunk<'_>>(text).map_err(|error| Malformed::new(format!("not a chat completion: {error}")))?;
+        self.chunk(&mut chunk, text, out)
     }
 
     /// True when the answer ended in a fault.
@@ -63,22 +60,24 @@ impl Answer {
         self.faulted
     }
 
-    /// True when it has a choice.
-    pub(super) fn has_choice(&self) -> bool {
-        !self.choices.is_empty()
-    }
-
     /// The terminator was seen: choices that never said why they ended (Snowflake says `""`) are complete too.
-    pub(super) fn complete(&mut self, out: &mut Vec<Event>) {
+    ///
+    /// # Errors
+    /// When there are no choices (FAULTS F16).
+    pub(super) fn complete(&mut self, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        if self.choices.is_empty() {
+            return Err(Malformed::at("choices", "an answer without choices"));
+        }
         for state in self.choices.iter_mut().filter(|state| !state.finished) {
-            let reason = if state.speaker.called() { Finish::ToolCalls } else { Finish::Stop };
+            let reason = finish::unsaid(state.speaker.called());
             state.finish(reason, out);
         }
         out.push(Event::End);
+        Ok(())
     }
 
-    fn chunk(&mut self, chunk: Chunk<'_>, text: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let choices = chunk.choices.0.unwrap_or_default();
+    fn chunk(&mut self, chunk: &mut Chunk<'_>, text: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        let choices = chunk.choices.0.as_deref_mut().unwrap_or_default();
         self.start(&chunk.id, &chunk.model, chunk.created.0, !choices.is_empty(), out);
         for (name, raw) in &chunk.unknown {
             self.top(name, raw, out);
@@ -94,8 +93,10 @@ impl Answer {
         if let Some(usage) = chunk.usage.and_then(usage::read) {
             out.push(Event::Usage(usage));
         }
-        if failed.is_some() {
-            self.fault(text, out);
+        match failed {
+            Some(_) if chunk.error.is_some() => self.fault(text, out),
+            Some(inner) => self.fault(&format!(r#"{{"error":{}}}"#, inner.get()), out),
+            None => {}
         }
         Ok(())
     }
@@ -141,17 +142,15 @@ impl Answer {
         fields.take("error")
     }
 
-    fn choice(&mut self, choice: Choice<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+    fn choice(&mut self, choice: &mut Choice<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let whole = self.whole;
         let state = self.state(choice.index.0.unwrap_or(0))?;
-        tell(state.index, "", choice.unknown, out);
+        tell(state.index, "", &choice.unknown, out);
         // Perplexity and Writer send the message so far beside the delta; Azure neither, where it filtered everything.
-        let message = match (choice.delta, choice.message) {
-            (delta, Some(message)) if whole || (delta.is_none() && !state.speaker.spoke()) => Some(message),
-            (delta, _) => delta,
-        };
-        if let Some(message) = message {
-            state.message(message, out)?;
+        if choice.has_message && (whole || (!choice.has_delta && !state.speaker.spoke())) {
+            state.message(&mut choice.message, out)?;
+        } else if choice.has_delta {
+            state.message(&mut choice.delta, out)?;
         }
         if let Some(word) = choice.finish.get()
             && !state.finished
@@ -181,8 +180,8 @@ impl Answer {
 }
 
 impl State {
-    fn message(&mut self, mut message: Message<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        tell(self.index, "message.", std::mem::take(&mut message.unknown), out);
+    fn message(&mut self, message: &mut Message<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        tell(self.index, "message.", &message.unknown, out);
         self.speaker.hear(message, out)
     }
 
@@ -197,7 +196,7 @@ impl State {
 }
 
 /// Unknown fields of a choice, or of its message: those are named `message.…`.
-fn tell(choice: u32, prefix: &str, unknown: Unknown<'_>, out: &mut Vec<Event>) {
+fn tell(choice: u32, prefix: &str, unknown: &Unknown<'_>, out: &mut Vec<Event>) {
     for (name, raw) in unknown {
         out.push(foreign(Some(choice), format!("{prefix}{name}"), raw));
     }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use super::loose::{Content, Count, List, Maybe, Raw, Shape, Word};
+use super::loose::{Content, Count, Fill, List, Raw, Shape, Word};
 
 /// Names and raw values of fields that we do not know, without nulls.
 pub(super) type Unknown<'a> = Vec<(Cow<'a, str>, &'a RawValue)>;
@@ -28,8 +28,10 @@ pub(super) struct Chunk<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Choice<'a> {
     pub(super) index: Count,
-    pub(super) delta: Option<Message<'a>>,
-    pub(super) message: Option<Message<'a>>,
+    pub(super) delta: Message<'a>,
+    pub(super) has_delta: bool,
+    pub(super) message: Message<'a>,
+    pub(super) has_message: bool,
     pub(super) finish: Word<'a>,
     pub(super) error: Option<&'a RawValue>,
     pub(super) stop: Word<'a>,
@@ -45,7 +47,8 @@ pub(super) struct Message<'a> {
     pub(super) reasoning: Word<'a>,
     pub(super) details: List<Raw<'a>>,
     pub(super) calls: List<Raw<'a>>,
-    pub(super) function: Option<Function<'a>>,
+    pub(super) function: Function<'a>,
+    pub(super) has_function: bool,
     pub(super) unknown: Unknown<'a>,
 }
 
@@ -55,7 +58,8 @@ pub(super) struct Call<'a> {
     pub(super) index: Count,
     pub(super) id: Word<'a>,
     pub(super) kind: Word<'a>,
-    pub(super) function: Option<Function<'a>>,
+    pub(super) function: Function<'a>,
+    pub(super) has_function: bool,
     pub(super) custom: Option<&'a RawValue>,
 }
 
@@ -105,8 +109,8 @@ impl<'a> Shape<'a> for Choice<'a> {
     fn field<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error> {
         match key.as_ref() {
             "index" => self.index = map.next_value()?,
-            "delta" => self.delta = map.next_value::<Maybe<_>>()?.0,
-            "message" => self.message = map.next_value::<Maybe<_>>()?.0,
+            "delta" => self.has_delta = map.next_value_seed(Fill(&mut self.delta))?,
+            "message" => self.has_message = map.next_value_seed(Fill(&mut self.message))?,
             "finish_reason" => self.finish = map.next_value()?,
             "error" => self.error = present(map)?,
             "stop_reason" => self.stop = map.next_value()?,
@@ -125,7 +129,7 @@ impl<'a> Shape<'a> for Message<'a> {
             "reasoning" => self.reasoning = map.next_value()?,
             "reasoning_details" => self.details = map.next_value()?,
             "tool_calls" => self.calls = map.next_value()?,
-            "function_call" => self.function = map.next_value::<Maybe<_>>()?.0,
+            "function_call" => self.has_function = map.next_value_seed(Fill(&mut self.function))?,
             "role" => skip(map)?,
             _ => keep(&mut self.unknown, key, map)?,
         }
@@ -139,7 +143,7 @@ impl<'a> Shape<'a> for Call<'a> {
             "index" => self.index = map.next_value()?,
             "id" => self.id = map.next_value()?,
             "type" => self.kind = map.next_value()?,
-            "function" => self.function = map.next_value::<Maybe<_>>()?.0,
+            "function" => self.has_function = map.next_value_seed(Fill(&mut self.function))?,
             "custom" => self.custom = present(map)?,
             _ => skip(map)?,
         }

@@ -10,9 +10,9 @@ mod whole;
 /// The encoder for a caller.
 pub(super) fn encoder(context: &AnswerContext) -> Box<dyn Encoder> {
     if context.stream {
-        Box::new(stream::Stream::new(&context))
+        Box::new(stream::Stream::new(context))
     } else {
-        Box::new(whole::Whole::new(&context))
+        Box::new(whole::Whole::new(context))
     }
 }
 

@@ -21,6 +21,11 @@ pub(super) fn read(word: &str, stopped_by: Option<&str>, called: bool) -> Option
     })
 }
 
+/// The reason of a choice that is complete and never said why.
+pub(super) fn unsaid(called: bool) -> Finish {
+    if called { Finish::ToolCalls } else { Finish::Stop }
+}
+
 /// The word for a reason; where there is none, the nearest one and a loss.
 pub(super) fn write(reason: &Finish, called: bool, loss: &mut Loss) -> &'static str {
     match reason {

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// An object that is read field by field.
@@ -13,30 +13,40 @@ pub(super) trait Shape<'a>: Default {
     fn field<A: MapAccess<'a>>(&mut self, key: Cow<'a, str>, map: &mut A) -> Result<(), A::Error>;
 }
 
-/// An object of that shape; `None` for null.
-pub(super) struct Maybe<T>(pub(super) Option<T>);
+/// Fills an object in place: chunks are made by the thousand, and moving their parts about costs more than reading them.
+/// Gives false for null.
+pub(super) struct Fill<'s, T>(pub(super) &'s mut T);
 
-impl<'de, T: Shape<'de>> Deserialize<'de> for Maybe<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ShapeVisitor<T>(PhantomData<T>);
-        impl<'de, T: Shape<'de>> Visitor<'de> for ShapeVisitor<T> {
-            type Value = Maybe<T>;
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut shape = T::default();
-                while let Some(Key(key)) = map.next_key()? {
-                    shape.field(key, &mut map)?;
-                }
-                Ok(Maybe(Some(shape)))
-            }
-            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-                Ok(Maybe(None))
-            }
-        }
-        deserializer.deserialize_any(ShapeVisitor(PhantomData))
+impl<'de, T: Shape<'de>> DeserializeSeed<'de> for Fill<'_, T> {
+    type Value = bool;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
     }
+}
+
+impl<'de, T: Shape<'de>> Visitor<'de> for Fill<'_, T> {
+    type Value = bool;
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        while let Some(Key(key)) = map.next_key()? {
+            self.0.field(key, &mut map)?;
+        }
+        Ok(true)
+    }
+    fn visit_unit<E: Error>(self) -> Result<bool, E> {
+        Ok(false)
+    }
+}
+
+/// Reads one object. A `null` is one without fields.
+pub(super) fn read<'a, T: Shape<'a>>(text: &'a str) -> Result<T, serde_json::Error> {
+    let mut shape = T::default();
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    Fill(&mut shape).deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(shape)
 }
 
 /// An array; `None` for null or where the field is absent.
@@ -51,22 +61,30 @@ impl<T> Default for List<T> {
 
 /// An element of a [`List`].
 pub(super) trait Element<'a>: Sized {
-    /// Takes the next element.
-    fn next<A: SeqAccess<'a>>(seq: &mut A) -> Result<Option<Self>, A::Error>;
+    /// Takes the next element; false: there is none.
+    fn next<A: SeqAccess<'a>>(seq: &mut A, elements: &mut Vec<Self>) -> Result<bool, A::Error>;
 }
 
 /// An element that stays raw.
 pub(super) type Raw<'a> = &'a RawValue;
 
 impl<'a> Element<'a> for Raw<'a> {
-    fn next<A: SeqAccess<'a>>(seq: &mut A) -> Result<Option<Self>, A::Error> {
-        seq.next_element()
+    fn next<A: SeqAccess<'a>>(seq: &mut A, elements: &mut Vec<Self>) -> Result<bool, A::Error> {
+        let next: Option<Self> = seq.next_element()?;
+        elements.extend(next);
+        Ok(next.is_some())
     }
 }
 
 impl<'a, T: Shape<'a>> Element<'a> for T {
-    fn next<A: SeqAccess<'a>>(seq: &mut A) -> Result<Option<Self>, A::Error> {
-        Ok(seq.next_element::<Maybe<Self>>()?.map(|maybe| maybe.0.unwrap_or_default()))
+    fn next<A: SeqAccess<'a>>(seq: &mut A, elements: &mut Vec<Self>) -> Result<bool, A::Error> {
+        elements.push(T::default());
+        let Some(place) = elements.last_mut() else { return Ok(false) };
+        if seq.next_element_seed(Fill(place))?.is_some() {
+            return Ok(true);
+        }
+        elements.pop();
+        Ok(false)
     }
 }
 
@@ -79,10 +97,9 @@ impl<'de, T: Element<'de>> Deserialize<'de> for List<T> {
                 f.write_str("an array")
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut elements = Vec::with_capacity(1);
-                while let Some(element) = T::next(&mut seq)? {
-                    elements.push(element);
-                }
+                // One, and the place into which the next would be read.
+                let mut elements = Vec::with_capacity(2);
+                while T::next(&mut seq, &mut elements)? {}
                 Ok(List(Some(elements)))
             }
             fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {

@@ -11,6 +11,7 @@ use crate::request::Request;
 use crate::target::Target;
 
 mod answer;
+mod calls;
 mod chunk;
 mod encode;
 mod fault;

@@ -10,9 +10,9 @@ use crate::request::Opaque;
 /// The message field that carries the entries.
 pub(super) const DETAILS: &str = "reasoning_details";
 
-/// The formats in use (OpenRouter, "Preserving reasoning": `reasoning_details[].format`). A dialect owns the format that
-/// begins with its name.
-const FORMATS: &[&str] = &["anthropic-claude-v1", "google-gemini-v1", "openai-responses-v1", "xai-responses-v1"];
+/// The formats in use, one a line (OpenRouter, "Preserving reasoning": `reasoning_details[].format`). A dialect owns the
+/// format that begins with its name. Data: what this dialect carries for others, it need not know by name.
+const FORMATS: &str = include_str!("reasoning_formats.txt");
 
 /// One entry, as far as the language knows it.
 #[derive(Debug, Default)]
@@ -121,7 +121,7 @@ fn owner(format: &str) -> Option<&'static str> {
 
 /// The format of a dialect's seals; its own name where no format is known.
 fn format_of(dialect: &'static str) -> &'static str {
-    FORMATS.iter().copied().find(|format| owns(dialect, format)).unwrap_or(dialect)
+    FORMATS.lines().find(|format| owns(dialect, format)).unwrap_or(dialect)
 }
 
 fn owns(dialect: &str, format: &str) -> bool {

@@ -45,10 +45,6 @@ impl Decoder for Whole {
         if answer.faulted() {
             return Ok(());
         }
-        if !answer.has_choice() {
-            return Err(Malformed::at("choices", "an answer without choices"));
-        }
-        answer.complete(out);
-        Ok(())
+        answer.complete(out)
     }
 }

@@ -6,18 +6,14 @@ use serde_json::value::RawValue;
 
 use super::NAME;
 use super::answer::foreign;
+use super::calls::{Calls, arguments};
 use super::chunk::{Call, Function, Message};
-use super::loose::{Content, Maybe, Raw};
+use super::loose::{self, Content, Raw};
 use super::reasoning::{self, Detail};
 use crate::event::{Block, Delta, Event};
 use crate::fault::Malformed;
-use crate::json::{self, Fields, Kind};
+use crate::json::{self, Fields};
 use crate::request::Foreign;
-
-/// The most tool calls of one choice.
-const CALLS_MAX: usize = 1024;
-/// The most argument bytes that wait for their tool's name, per call.
-const HELD_BYTES_MAX: usize = 1 << 20;
 
 /// What one choice has said so far.
 #[derive(Debug)]
@@ -26,7 +22,7 @@ pub(super) struct Speaker {
     whole: bool,
     next: u32,
     open: Option<Open>,
-    calls: Vec<Started>,
+    calls: Calls,
     custom: bool,
 }
 
@@ -48,18 +44,6 @@ enum Voice {
     Refusal,
 }
 
-/// A tool call that has begun.
-#[derive(Debug)]
-struct Started {
-    /// Its index in the provider's counting, which may have gaps or be missing.
-    index: Option<u64>,
-    id: String,
-    /// Its block, once its name is known.
-    block: Option<u32>,
-    closed: bool,
-    held: String,
-}
-
 impl Speaker {
     pub(super) fn new(choice: u32, whole: bool) -> Self {
         Self {
@@ -67,7 +51,7 @@ impl Speaker {
             whole,
             next: 0,
             open: None,
-            calls: Vec::new(),
+            calls: Calls::default(),
             custom: false,
         }
     }
@@ -83,30 +67,25 @@ impl Speaker {
     }
 
     /// Takes a delta or a message.
-    pub(super) fn hear(&mut self, message: Message<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
+    pub(super) fn hear(&mut self, message: &mut Message<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
         let plain = message.reasoning_content.get().or(message.reasoning.get());
         self.reason(plain, message.details.0.as_deref().unwrap_or_default(), out);
-        match message.content {
+        match std::mem::take(&mut message.content) {
             Content::None => {}
             Content::Text(text) => self.say(Voice::Text, None, text, out),
             Content::Parts(parts) => self.parts(&parts, out),
         }
-        if let Some(refusal) = message.refusal.into_inner() {
+        if let Some(refusal) = std::mem::take(&mut message.refusal).into_inner() {
             self.say(Voice::Refusal, None, refusal, out);
         }
-        for raw in message.calls.0.unwrap_or_default() {
+        for raw in message.calls.0.as_deref().unwrap_or_default() {
             self.call(raw, out)?;
         }
-        if let Some(function) = message.function {
-            // The form before tools: one call, without id. Snowflake sends an empty one always.
-            if function.name.get().is_some() || !self.calls.is_empty() {
-                let at = if self.calls.is_empty() {
-                    self.begin(None, "")?
-                } else {
-                    self.calls.len() - 1
-                };
-                self.grow(at, &function, out)?;
-            }
+        // The form before tools: one call, without id. Snowflake sends an empty one always.
+        let function = &message.function;
+        if message.has_function && (function.name.get().is_some() || function.arguments.is_some() && self.calls.is_bare()) {
+            let at = self.calls.place(None, "", false, false)?;
+            self.grow(at, function, out)?;
         }
         Ok(())
     }
@@ -262,11 +241,8 @@ impl Speaker {
     }
 
     fn call(&mut self, raw: &RawValue, out: &mut Vec<Event>) -> Result<(), Malformed> {
-        let call = serde_json::from_str::<Maybe<Call<'_>>>(raw.get())
-            .map_err(|error| Malformed::at("tool_calls", error.to_string()))?
-            .0
-            .unwrap_or_default();
-        if call.kind.get() == Some("custom") || (call.function.is_none() && call.custom.is_some()) {
+        let call: Call<'_> = loose::read(raw.get()).map_err(|error| Malformed::at("tool_calls", error.to_string()))?;
+        if call.kind.get() == Some("custom") || (!call.has_function && call.custom.is_some()) {
             self.custom = true;
             if self.whole {
                 self.once(
@@ -282,51 +258,10 @@ impl Speaker {
             }
             return Ok(());
         }
-        let function = call.function.unwrap_or_default();
+        let function = &call.function;
         let id = call.id.get().unwrap_or_default();
-        let named = function.name.get().is_some();
-        let at = match self.begun(call.index.0, id, named) {
-            Some(at) => at,
-            None => self.begin(call.index.0, id)?,
-        };
-        if let Some(started) = self.calls.get_mut(at)
-            && started.id.is_empty()
-        {
-            id.clone_into(&mut started.id);
-        }
-        self.grow(at, &function, out)
-    }
-
-    /// The call that a piece belongs to: by index, else by id, else the last one. A whole call with the index of another
-    /// one, but an id of its own, is another call.
-    fn begun(&self, index: Option<u64>, id: &str, named: bool) -> Option<usize> {
-        if self.whole {
-            return None;
-        }
-        let differs = |started: &Started| named && !id.is_empty() && !started.id.is_empty() && started.id != id;
-        match (index, id) {
-            (Some(index), _) => self
-                .calls
-                .iter()
-                .rposition(|started| started.index == Some(index) && !differs(started)),
-            (None, "") if named => None,
-            (None, "") => self.calls.len().checked_sub(1),
-            (None, id) => self.calls.iter().rposition(|started| started.id == id),
-        }
-    }
-
-    fn begin(&mut self, index: Option<u64>, id: &str) -> Result<usize, Malformed> {
-        if self.calls.len() == CALLS_MAX {
-            return Err(Malformed::at("tool_calls", "more than 1024 tool calls in one choice"));
-        }
-        self.calls.push(Started {
-            index,
-            id: id.to_owned(),
-            block: None,
-            closed: false,
-            held: String::new(),
-        });
-        Ok(self.calls.len() - 1)
+        let at = self.calls.place(call.index.0, id, function.name.get().is_some(), self.whole)?;
+        self.grow(at, function, out)
     }
 
     fn grow(&mut self, at: usize, function: &Function<'_>, out: &mut Vec<Event>) -> Result<(), Malformed> {
@@ -334,7 +269,7 @@ impl Speaker {
         if self.calls.get(at).is_some_and(|started| started.block.is_none()) {
             match function.name.get() {
                 Some(name) => self.open_call(at, name, out),
-                None => return self.hold(at, &arguments),
+                None => return self.calls.hold(at, &arguments),
             }
         }
         let Some(block) = self.calls.get(at).and_then(|started| started.block) else {
@@ -347,15 +282,6 @@ impl Speaker {
                 delta: Delta::Arguments(arguments.into_owned()),
             });
         }
-        Ok(())
-    }
-
-    fn hold(&mut self, at: usize, arguments: &str) -> Result<(), Malformed> {
-        let Some(started) = self.calls.get_mut(at) else { return Ok(()) };
-        if started.held.len() + arguments.len() > HELD_BYTES_MAX {
-            return Err(Malformed::at("tool_calls", "more than 1 MiB of arguments before the tool's name"));
-        }
-        started.held.push_str(arguments);
         Ok(())
     }
 
@@ -398,19 +324,5 @@ impl Speaker {
                 });
             }
         }
-    }
-}
-
-/// The arguments' JSON text: a string of it, or (some vendors) the object itself.
-fn arguments(raw: Option<&RawValue>) -> Cow<'_, str> {
-    match raw {
-        Some(raw) if json::kind(raw) == Kind::String => {
-            serde_json::from_str::<Content<'_>>(raw.get()).map_or(Cow::Borrowed(""), |text| match text {
-                Content::Text(text) => text,
-                _ => Cow::Borrowed(""),
-            })
-        }
-        Some(raw) => Cow::Borrowed(raw.get()),
-        None => Cow::Borrowed(""),
     }
 }

@@ -102,21 +102,37 @@ fn read(event: &[u8], answer: &mut Answer, over: &mut bool, out: &mut Vec<Event>
     if *over {
         return Ok(());
     }
+    if let Some(data) = only_data(event) {
+        return take(data, answer, over, out);
+    }
     let Some(event) = sse::read(event)? else { return Ok(()) };
-    let data = event.data.trim();
+    if event.name == "error" {
+        answer.fault(&event.data, out);
+        *over = true;
+        return Ok(());
+    }
+    take(&event.data, answer, over, out)
+}
+
+/// The data of an ordinary event, which is one line of it; nearly all of them are.
+fn only_data(event: &[u8]) -> Option<&str> {
+    let line = event.strip_prefix(b"data:")?.trim_ascii();
+    if memchr::memchr2(b'\n', b'\r', line).is_some() {
+        return None;
+    }
+    std::str::from_utf8(line).ok()
+}
+
+fn take(data: &str, answer: &mut Answer, over: &mut bool, out: &mut Vec<Event>) -> Result<(), Malformed> {
+    let data = data.trim();
     if data.is_empty() {
         return Ok(());
     }
     if data == "[DONE]" {
         *over = true;
-        answer.complete(out);
-        return Ok(());
+        return answer.complete(out);
     }
-    if event.name == "error" {
-        answer.fault(data, out);
-    } else {
-        answer.take(data, out)?;
-    }
+    answer.take(data, out)?;
     *over = answer.faulted();
     Ok(())
 }

@@ -2,4 +2,18 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "tests")]
 
 mod corpus;
+mod decoding;
+mod encoding;
+mod faults;
+mod fitting;
+mod framing;
+mod fuzz;
+mod measure;
+mod pass;
+mod reading;
 mod view;
+mod writing;
+
+const REQUEST: &str = include_str!("fixtures/request.json");
+const ANSWER: &str = include_str!("fixtures/answer.json");
+const STREAM: &str = include_str!("fixtures/answer.sse");

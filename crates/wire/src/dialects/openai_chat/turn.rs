@@ -52,7 +52,13 @@ fn calls(message: &Message) -> Vec<&str> {
 }
 
 fn plain(out: &mut ArrayWriter<'_>, role: &str, message: &Message, loss: &mut Loss) {
-    let parts: Vec<&Part> = message.parts.iter().filter(|part| !is_empty(part)).collect();
+    let instructs = message.role != Role::User;
+    let mut parts: Vec<&Part> = message.parts.iter().filter(|part| !is_empty(part)).collect();
+    if instructs && parts.iter().any(|part| !matches!(part.body, Body::Text(_))) {
+        // Instructions are text and nothing else.
+        loss.add("messages.content.in_system");
+        parts.retain(|part| matches!(part.body, Body::Text(_)));
+    }
     out.object(|object| {
         object.string("role", role);
         content(object, &parts, loss);

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use super::loose::{Count, Maybe, Shape};
+use super::loose::{self, Count, Fill, Shape};
 use crate::json::ObjectWriter;
 use crate::usage::Usage;
 
@@ -38,10 +38,10 @@ impl<'a> Shape<'a> for Counts {
             "total_tokens" => self.total = map.next_value()?,
             // The singular is Writer's.
             "prompt_tokens_details" | "prompt_token_details" => {
-                self.input = map.next_value::<Maybe<_>>()?.0.unwrap_or_default();
+                map.next_value_seed(Fill(&mut self.input))?;
             }
             "completion_tokens_details" | "completion_token_details" => {
-                self.output = map.next_value::<Maybe<_>>()?.0.unwrap_or_default();
+                map.next_value_seed(Fill(&mut self.output))?;
             }
             "cached_tokens" | "num_cached_tokens" | "prompt_cache_hit_tokens" => self.cached = map.next_value()?,
             "cache_creation_input_tokens" => self.written = map.next_value()?,
@@ -66,7 +66,7 @@ impl<'a> Shape<'a> for Details {
 
 /// Reads a `usage` object. `None`: it says nothing that can be used (null, empty, negative).
 pub(super) fn read(raw: &RawValue) -> Option<Usage> {
-    let counts = serde_json::from_str::<Maybe<Counts>>(raw.get()).ok()?.0?;
+    let counts = loose::read::<Counts>(raw.get()).ok()?;
     if counts.prompt.0.is_none() && counts.completion.0.is_none() {
         return None;
     }
@@ -113,7 +113,7 @@ pub(super) fn write(out: &mut ObjectWriter<'_>, usage: &Usage) {
             }
         });
         object.object("completion_tokens_details", |details| {
-            details.integer("reasoning_tokens", usage.reasoning)
+            details.integer("reasoning_tokens", usage.reasoning);
         });
     });
 }

@@ -67,11 +67,11 @@ fn tools(top: &mut Top<'_, '_>, request: &Request, target: &Target) {
         return tool::write_all_lost(&request.tools, top.loss);
     }
     top.field("tools", |out, key, loss| {
-        out.array(key, |array| tool::write_all(array, &request.tools, loss))
+        out.array(key, |array| tool::write_all(array, &request.tools, loss));
     });
     if let Some(choice) = &request.tool_choice {
         top.field("tool_choice", |out, key, loss| {
-            tool::write_choice(out, key, choice, &target.facts, loss)
+            tool::write_choice(out, key, choice, &target.facts, loss);
         });
     }
     if let Some(parallel) = request.parallel_tool_calls {
@@ -140,7 +140,7 @@ fn limits(top: &mut Top<'_, '_>, request: &Request, target: &Target) {
         [] => {}
         _ if !target.facts.stop => top.loss.add("stop"),
         stops => top.field("stop", |out, key, _| {
-            out.array(key, |array| stops.iter().for_each(|stop| array.string(stop)))
+            out.array(key, |array| stops.iter().for_each(|stop| array.string(stop)));
         }),
     }
     if let Some(n) = request.n {

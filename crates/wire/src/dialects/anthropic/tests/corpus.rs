@@ -190,6 +190,39 @@ fn recorded_requests_survive_reading_and_writing() {
 }
 
 #[test]
+fn recorded_requests_keep_their_bytes_on_the_fast_path() {
+    let Some(exchanges) = exchanges() else { return };
+    let renamed = Target {
+        model: "other-model".to_owned(),
+        ..Target::default()
+    };
+    let mut tried = 0;
+    for (id, recorded) in exchanges
+        .iter()
+        .filter_map(|exchange| Some((&exchange.id, exchange.request.as_ref()?)))
+    {
+        tried += 1;
+        for body in [recorded.to_string(), serde_json::to_string_pretty(recorded).unwrap()] {
+            let envelope = Anthropic.scan(CHAT, body.as_bytes()).unwrap();
+            assert_eq!(envelope.max_tokens, recorded["max_tokens"].as_u64(), "{id}");
+            assert_eq!(envelope.stream, recorded["stream"] == true, "{id}");
+            let (head, tail) = (
+                body.get(..envelope.model_span.start).unwrap(),
+                body.get(envelope.model_span.end..).unwrap(),
+            );
+            let expected = format!("{head}\"other-model\"{tail}");
+            let patched = Anthropic.patch(CHAT, &envelope, body.as_bytes(), &renamed).apply(body.as_bytes());
+            assert!(patched == expected.as_bytes(), "{id}");
+            assert!(
+                Anthropic.patch(CHAT, &envelope, body.as_bytes(), &Target::default()).is_empty(),
+                "{id}"
+            );
+        }
+    }
+    println!("recorded requests: {tried} patched, nothing but the model's name changed");
+}
+
+#[test]
 fn recorded_answers_read_as_the_official_client_reads_them() {
     let Some(exchanges) = exchanges() else { return };
     let (mut tried, mut compared) = (0, 0);

@@ -39,6 +39,7 @@ struct Choice {
     /// Fields for its next chunk.
     pending: Fields,
     blocks: Vec<Opened>,
+    finished: bool,
     calls: u64,
     details: u64,
 }
@@ -177,7 +178,7 @@ impl Stream {
             Block::Foreign(foreign) if foreign.dialect == NAME && foreign.kind == "custom" => {
                 choice.calls += 1;
                 self.chunk(choice, out, None, |delta| {
-                    delta.array("tool_calls", |calls| calls.raw(&one_line(&foreign.raw)))
+                    delta.array("tool_calls", |calls| calls.raw(&one_line(&foreign.raw)));
                 });
                 Kind::Nothing
             }
@@ -190,6 +191,9 @@ impl Stream {
     }
 
     fn grow(&mut self, choice: &mut Choice, block: u32, delta: &Delta, out: &mut Vec<u8>) {
+        if matches!(delta, Delta::Text(text) | Delta::Arguments(text) if text.is_empty()) {
+            return;
+        }
         let Some(at) = choice.blocks.iter().rposition(|opened| opened.block == block) else {
             return;
         };
@@ -207,16 +211,14 @@ impl Stream {
                 if whole.len() <= SEALED_BYTES_MAX {
                     whole.push_str(text);
                 }
-                if !text.is_empty() {
-                    self.chunk(choice, out, None, |object| object.string("reasoning_content", text));
-                }
+                self.chunk(choice, out, None, |object| object.string("reasoning_content", text));
             }
             (Kind::Reasoning { signature, .. }, Delta::Signature(piece)) => match signature {
                 Some(signature) => signature.data.push_str(&piece.data),
                 None => *signature = Some(piece.clone()),
             },
             (Kind::Call { index, argued }, Delta::Arguments(arguments)) => {
-                *argued |= !arguments.is_empty();
+                *argued = true;
                 let index = *index;
                 self.chunk(choice, out, None, |object| call(object, index, None, arguments));
             }
@@ -248,7 +250,7 @@ impl Stream {
                 choice.details += 1;
                 self.chunk(choice, out, None, |object| {
                     object.array(reasoning::DETAILS, |entries| {
-                        reasoning::write_text(entries, &text, Some(&signature), index)
+                        reasoning::write_text(entries, &text, Some(&signature), index);
                     });
                 });
             }
@@ -258,6 +260,7 @@ impl Stream {
 
     fn finish(&mut self, choice: &mut Choice, reason: &Finish, out: &mut Vec<u8>) {
         self.begin(choice, true, out);
+        choice.finished = true;
         let word = finish::write(reason, choice.calls > 0, &mut self.loss);
         self.chunk(choice, out, Some(word), |_| {});
     }
@@ -337,14 +340,17 @@ impl Encoder for Stream {
         if self.faulted {
             return;
         }
-        let late: Vec<u32> = self
-            .choices
-            .iter()
-            .filter(|choice| !choice.pending.is_empty())
-            .map(|choice| choice.index)
-            .collect();
-        for index in late {
-            self.with(index, |this, choice| this.chunk(choice, out, None, |_| {}));
+        // A caller expects at least one choice, and of each a reason (F5).
+        let indices: Vec<u32> = match self.choices.as_slice() {
+            [] => vec![0],
+            choices => choices.iter().map(|choice| choice.index).collect(),
+        };
+        for index in indices {
+            self.with(index, |this, choice| match choice.finished {
+                false => this.finish(choice, &finish::unsaid(choice.calls > 0), out),
+                true if choice.pending.is_empty() => {}
+                true => this.chunk(choice, out, None, |_| {}),
+            });
         }
         let top = std::mem::take(&mut self.top);
         if let Some(usage) = self.usage.filter(|_| self.include_usage) {

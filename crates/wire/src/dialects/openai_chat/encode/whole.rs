@@ -175,10 +175,12 @@ impl Choice {
         if !self.fields.iter().any(|(name, _)| name == "logprobs") {
             out.null("logprobs");
         }
-        match &self.reason {
-            Some(reason) => out.string("finish_reason", finish::write(reason, self.called(), loss)),
-            None => out.null("finish_reason"),
-        }
+        let called = self.called();
+        let unsaid = finish::unsaid(called);
+        out.string(
+            "finish_reason",
+            finish::write(self.reason.as_ref().unwrap_or(&unsaid), called, loss),
+        );
     }
 
     fn message(&self, message: &mut ObjectWriter<'_>, head: &Head) {
@@ -299,6 +301,10 @@ impl Encoder for Whole {
     fn end(&mut self, out: &mut Vec<u8>) {
         if self.faulted {
             return;
+        }
+        if self.choices.is_empty() {
+            // A caller expects at least one choice.
+            self.choices.push(Choice::default());
         }
         self.choices.sort_by_key(|choice| choice.index);
         let Self {

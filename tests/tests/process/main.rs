@@ -1,0 +1,22 @@
+//! The real process over real sockets: every fault, bad input and promise of the design that can be seen from outside. One file per
+//! subject; the name of a test begins with the id of its requirement (FAULTS.md). What one process can show in a unit test is not
+//! repeated here, and a panic (F45) cannot be asked for from outside: its tests stand beside the code.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod breaker;
+mod descriptors;
+mod fallback;
+mod faults_below_http;
+mod faults_of_answers;
+mod faults_of_connections;
+mod fuzz;
+mod headers;
+mod http_surface;
+mod identity;
+mod input;
+mod leaving;
+mod matrix;
+mod memory;
+mod record;
+mod reload;
+mod secrets;
