@@ -14,7 +14,7 @@ use tollgate_upstream::client::{Client, collect};
 use tollgate_upstream::credentials::{Credential, NoCredential};
 use tollgate_upstream::deployment::{Deployment, Door};
 use tollgate_wire::event::{AnswerContext, Event};
-use tollgate_wire::fault::{Fault, FaultKind, Malformed, Origin};
+use tollgate_wire::fault::{Fault, FaultKind, Malformed, Origin, Retry};
 use tollgate_wire::loss::Loss;
 use tollgate_wire::target::StreamUsage;
 use tollgate_wire::translate;
@@ -133,7 +133,7 @@ impl Walk<'_> {
     async fn try_once(&self, door: &Door, credential: Option<&Credential>, draft: &mut Draft) -> Result<Answer, Fault> {
         let (body, loss) = self.body_for(door)?;
         if self.route.on_loss == OnLoss::Reject && !loss.is_empty() {
-            let message = format!("{} cannot be carried to this model, and the route refuses losses", loss);
+            let message = format!("{loss} cannot be carried to this model, and the route refuses losses");
             return Err(Fault::client(FaultKind::Lossy, message).with_code("lossy_translation"));
         }
         draft.record_mut().passthrough = tollgate_wire::dialects::same(door.dialect, self.call.dialect);
@@ -360,6 +360,7 @@ fn resting(wait: Duration) -> Fault {
         "the provider has failed repeatedly and is given a rest; try again later",
     )
     .with_code("upstream_unavailable");
+    fault.retry = Retry::Same;
     fault.retry_after = Some(wait.max(Duration::from_secs(1)));
     fault
 }

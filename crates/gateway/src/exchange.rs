@@ -1,10 +1,12 @@
 //! The walk: one request, from the first byte in to the record out. Each stage is a file of its own, and gives what the next one
 //! needs: without a `Pass` there is no plan, without a plan no answer.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use arc_swap::ArcSwap;
 use http::{HeaderMap, Request, Response};
@@ -66,8 +68,11 @@ impl Gateway {
         let operation = door.operation.map_or("unknown", tollgate_wire::Operation::name);
         let mut draft = Draft::begin(now, request_id(now, seed), door.dialect.name(), operation);
         let mut dice = Dice::new(seed);
-        // A fault of ours in one exchange is that exchange's alone (FAULTS F45).
-        let walked = caught(self.walk(door, call, now, &mut draft, &mut dice)).await;
+        // Pinned here, not handed to a function that would keep a second copy of it.
+        let walked = {
+            let mut walk = pin!(self.walk(door, call, now, &mut draft, &mut dice));
+            poll_fn(|cx| caught(|| walk.as_mut().poll(cx)).map_or(Poll::Ready(None), |poll| poll.map(Some))).await
+        };
         let result = walked.unwrap_or_else(|| {
             self.shared.telemetry.metrics.panics.inc();
             Err(Fault::gateway(
@@ -127,14 +132,9 @@ fn request_id(now: Now, seed: u64) -> String {
     format!("req_{:012x}{seed:016x}", now.unix.as_millis())
 }
 
-/// Runs a future, and gives `None` when it panics.
-async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(poll) => poll.map(Some),
-        Err(_) => std::task::Poll::Ready(None),
-    })
-    .await
+/// Runs our own code so that a panic in it is one exchange's alone (FAULTS F45); `None`: it panicked.
+pub fn caught<T>(run: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(AssertUnwindSafe(run)).ok()
 }
 
 #[cfg(test)]
@@ -142,14 +142,21 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
-    #[tokio::test]
-    async fn f45_a_panic_is_that_exchanges_alone() {
-        assert_eq!(caught(async { 7 }).await, Some(7));
-        let broken = caught(async {
-            tokio::task::yield_now().await;
-            Option::<u32>::None.unwrap()
-        });
-        assert_eq!(broken.await, None);
+    #[test]
+    fn f45_a_panic_is_that_exchanges_alone() {
+        assert_eq!(caught(|| 7), Some(7));
+        let nothing: Vec<u32> = Vec::new();
+        assert_eq!(caught(|| nothing.first().copied().unwrap()), None);
+    }
+
+    /// A future that large would be copied whole for every request.
+    #[test]
+    fn the_walk_fits_into_a_few_kilobytes() {
+        fn size<F: Future>(_: impl FnOnce(&'static Gateway, Call) -> F) -> usize {
+            size_of::<F>()
+        }
+        let bytes = size(Gateway::answer);
+        assert!(bytes <= 8 << 10, "{bytes} bytes");
     }
 
     #[test]

@@ -160,7 +160,8 @@ pub struct UsageRecord {
 /// A record that is being written. Closed by [`Draft::close`]; what is not known by then stays out.
 #[derive(Debug)]
 pub struct Draft {
-    record: Record,
+    /// Boxed: it goes through many hands.
+    record: Box<Record>,
     started: Instant,
     waited: Duration,
 }
@@ -201,7 +202,7 @@ impl Draft {
             overhead_ms: None,
         };
         Self {
-            record,
+            record: Box::new(record),
             started: now.instant,
             waited: Duration::ZERO,
         }
@@ -306,7 +307,7 @@ impl Draft {
 
     /// Closes the record.
     #[must_use]
-    pub fn close(mut self, outcome: Outcome, now: Instant) -> Record {
+    pub fn close(mut self, outcome: Outcome, now: Instant) -> Box<Record> {
         self.record.outcome = outcome;
         self.record.total_ms = ms(now.saturating_duration_since(self.started));
         self.record

@@ -1,7 +1,6 @@
 //! The end of an exchange: the body that the caller receives, with the half-filled record in its hands. It ends exactly once, by
 //! `finish`; dropping it before its end only means that the caller left.
 
-use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,6 +12,7 @@ use tollgate_wire::event::Event;
 use tollgate_wire::fault::{Fault, FaultKind};
 
 use crate::clock;
+use crate::exchange::caught;
 use crate::record::{Draft, Outcome};
 use crate::stream::{Step, Stream};
 use crate::telemetry::Telemetry;
@@ -168,7 +168,7 @@ impl Body for AnswerBody {
             }
             Self::Live(live) => {
                 // A fault of ours in one answer is that answer's alone (F45).
-                std::panic::catch_unwind(AssertUnwindSafe(|| live.poll_bytes(cx))).unwrap_or_else(|_| {
+                caught(|| live.poll_bytes(cx)).unwrap_or_else(|| {
                     if let Some(ending) = &live.ending {
                         ending.telemetry.metrics.panics.inc();
                     }

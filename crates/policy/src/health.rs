@@ -86,6 +86,7 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::disallowed_methods, reason = "a test is who passes the time in")]
     use super::*;
 
     #[test]

@@ -80,22 +80,29 @@ fn request(attempt: Try<'_>) -> Result<Request<Bytes>, Fault> {
         credential,
         operation,
         body,
-        mut headers,
+        headers: crossing,
         stream,
         ..
     } = attempt;
     let site = &door.site;
-    for (name, value) in &site.headers {
-        if !headers.contains_key(name) {
-            headers.insert(name, value.clone());
+    let mut headers = site.headers.clone();
+    // A name that comes again is `None`: appended to the first.
+    let mut last = None;
+    for (name, value) in crossing {
+        match (name, &last) {
+            (Some(name), _) => {
+                headers.insert(name.clone(), value);
+                last = Some(name);
+            }
+            (None, Some(name)) => {
+                headers.append(name, value);
+            }
+            (None, None) => {}
         }
     }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let accept = if stream { "text/event-stream" } else { "application/json" };
-    headers.insert(ACCEPT, HeaderValue::from_static(accept));
     headers.insert(
-        http::header::USER_AGENT,
-        HeaderValue::from_static(concat!("tollgate/", env!("CARGO_PKG_VERSION"))),
+        ACCEPT,
+        HeaderValue::from_static(if stream { "text/event-stream" } else { "application/json" }),
     );
     site.auth.apply(credential, &site.origin, &mut headers).map_err(|error| {
         Fault::gateway(
@@ -105,12 +112,12 @@ fn request(attempt: Try<'_>) -> Result<Request<Bytes>, Fault> {
         .with_code("upstream_credential")
         .with_cause(error.to_string())
     })?;
-    let path = site
-        .path_of(door.dialect, operation)
-        .ok_or_else(|| bad_answer("the provider's path is not valid"))?;
+    let path = door
+        .path(operation)
+        .ok_or_else(|| bad_answer("the door has no path for the operation"))?;
     let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::from(path);
+    *request.uri_mut() = Uri::from(path.clone());
     *request.headers_mut() = headers;
     Ok(request)
 }
@@ -183,9 +190,12 @@ pub fn transport_fault(fault: &TransportFault) -> Fault {
     use TransportFaultKind as T;
     if fault.kind == T::Exhausted {
         // Ours: it says nothing about the provider, and must not open its breaker.
-        return Fault::gateway(FaultKind::Unavailable, "this gateway has no connection left for the provider; try again in a moment")
-            .with_code("gateway_exhausted")
-            .with_cause(fault.detail.clone());
+        return Fault::gateway(
+            FaultKind::Unavailable,
+            "this gateway has no connection left for the provider; try again in a moment",
+        )
+        .with_code("gateway_exhausted")
+        .with_cause(fault.detail.clone());
     }
     let (kind, code, message, retry) = match fault.kind {
         // Asking again at once would be refused again: the next deployment, or a quick answer to the caller.

@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_policy::health::{Breaker, Gate};
 use tollgate_wire::dialects::{Dialect, Operation};
 use tollgate_wire::target::Target;
@@ -33,6 +34,8 @@ pub struct Door {
     pub target: Target,
     /// What all models behind this door share.
     pub site: Arc<Site>,
+    /// The whole path of each operation.
+    paths: Vec<(Operation, PathAndQuery)>,
 }
 
 /// An address of a provider, with what it takes to be let in.
@@ -45,17 +48,47 @@ pub struct Site {
     pub auth: Box<dyn Auth>,
     /// The credentials, bound to the origin; empty where none is needed.
     pub credentials: CredentialPool,
-    /// Fixed headers, sent unless the caller's own say otherwise.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The head that every request there begins with; a caller's own version of a header stands above it.
+    pub headers: HeaderMap,
     /// It knows the header of beta features.
     pub betas: bool,
 }
 
 impl Site {
-    /// The path of an operation in that dialect.
+    /// The head that every request begins with, from the vendor's fixed headers.
     #[must_use]
-    pub fn path_of(&self, dialect: &dyn Dialect, op: Operation) -> Option<PathAndQuery> {
-        PathAndQuery::try_from(format!("{}{}", self.path, dialect.endpoint(op))).ok()
+    pub fn head(fixed: Vec<(HeaderName, HeaderValue)>) -> HeaderMap {
+        let mut head = HeaderMap::with_capacity(fixed.len() + 8);
+        head.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        head.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("tollgate/", env!("CARGO_PKG_VERSION"))),
+        );
+        head.extend(fixed);
+        head
+    }
+}
+
+impl Door {
+    /// A door to that site.
+    ///
+    /// # Errors
+    /// When the site's path cannot be part of a URL.
+    pub fn new(dialect: &'static dyn Dialect, target: Target, site: Arc<Site>) -> Result<Self, http::uri::InvalidUri> {
+        let path = |op: &Operation| Ok((*op, PathAndQuery::try_from(format!("{}{}", site.path, dialect.endpoint(*op)))?));
+        let paths = Operation::ALL.iter().map(path).collect::<Result<_, http::uri::InvalidUri>>()?;
+        Ok(Self {
+            dialect,
+            target,
+            site,
+            paths,
+        })
+    }
+
+    /// The path of an operation.
+    #[must_use]
+    pub fn path(&self, op: Operation) -> Option<&PathAndQuery> {
+        self.paths.iter().find(|(known, _)| *known == op).map(|(_, path)| path)
     }
 }
 

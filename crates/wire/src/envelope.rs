@@ -280,7 +280,8 @@ impl Scanner<'_> {
                 return Err(self.wrong("a string does not end"));
             };
             let text = rest.get(..run).unwrap_or_default();
-            if text.iter().any(|byte| *byte < 0x20) {
+            // No early end: the compiler then looks at many bytes at once.
+            if text.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
                 return Err(self.wrong("a string holds a raw control character; escape it"));
             }
             self.at += run + 1;

@@ -5,6 +5,19 @@ const ENTRIES_MAX: usize = 64;
 /// The longest name kept, in bytes: entries travel in a response header.
 const NAME_BYTES_MAX: usize = 80;
 
+/// Fields of an answer that tell of its making and not of its content: nobody loses anything without them.
+const DETAILS: &[&str] = &[
+    "inference_geo",
+    "native_finish_reason",
+    "obfuscation",
+    "provider",
+    "service_tier",
+    "system_fingerprint",
+    "time_info",
+    "timings",
+    "x_groq",
+];
+
 /// The features of one request (or answer) that its target dialect cannot carry, by the caller's own names
 /// (`top_k`, `messages.content.citations`), each once, in order of appearance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +40,14 @@ impl Loss {
             n if n < ENTRIES_MAX - 1 => self.features.push(name),
             n if n == ENTRIES_MAX - 1 => self.features.push("and_more".to_owned()),
             _ => {}
+        }
+    }
+
+    /// Notes a lost field of an answer, unless it is a mere detail of how the answer was made.
+    pub fn add_from_answer(&mut self, field: &str) {
+        let leaf = field.rsplit('.').next().unwrap_or(field);
+        if !DETAILS.contains(&leaf) {
+            self.add(field);
         }
     }
 

@@ -249,7 +249,11 @@ fn serve(raw: &Raw, arguments: &RunArguments, shared: &Arc<Shared>) -> Result<Se
 
 /// Reads the trusted roots beside the start, so that the first call over TLS does not wait for them.
 fn warm(tls: &Arc<Tls>, raw: &Raw) {
-    if raw.providers.iter().any(|(name, provider)| name != MOCK && provider.base_url.as_ref().is_none_or(|url| url.get().scheme() == "https")) {
+    if raw
+        .providers
+        .iter()
+        .any(|(name, provider)| name != MOCK && provider.base_url.as_ref().is_none_or(|url| url.get().scheme() == "https"))
+    {
         let tls = Arc::clone(tls);
         // Without the thread the first call waits; nothing else depends on it.
         let _ = std::thread::Builder::new().name("roots".into()).spawn(move || tls.warm());

@@ -79,17 +79,16 @@ impl Provider {
         if let Some(known) = deployments.get(model) {
             return Some(Arc::clone(known));
         }
-        let doors = self.doors.iter().map(|door| Door {
-            dialect: door.dialect,
-            target: Target {
+        let doors = self.doors.iter().map(|door| {
+            let target = Target {
                 model: model.to_owned(),
                 facts: facts::of_model(self.catalog, &self.name, model),
                 quirks: facts::quirks(&door.quirks),
-            },
-            site: Arc::clone(&door.site),
+            };
+            Door::new(door.dialect, target, Arc::clone(&door.site)).ok()
         });
         let breaker = self.breakers.get(&format!("{}/{model}", self.name)).cloned().unwrap_or_default();
-        let deployment = Arc::new(Deployment::new(&self.name, model, doors.collect(), breaker)?);
+        let deployment = Arc::new(Deployment::new(&self.name, model, doors.collect::<Option<_>>()?, breaker)?);
         deployments.insert(model.to_owned(), Arc::clone(&deployment));
         Some(deployment)
     }
@@ -140,18 +139,21 @@ impl Providers<'_> {
             return catalog_places(name, row, named);
         };
         // An address of one's own speaks one dialect: the one that is named, else the vendor's preferred one.
-        let endpoint = row.and_then(|row| match named {
+        let known = row.and_then(|row| match named {
             Some(dialect) => row.endpoint(dialect.name()),
             None => row.endpoints.first(),
         });
-        let dialect = named.or_else(|| endpoint.and_then(|endpoint| dialects::by_name(&endpoint.dialect)));
+        let dialect = named.or_else(|| known.and_then(|endpoint| dialects::by_name(&endpoint.dialect)));
         let dialect = dialect.ok_or_else(|| BuildError::new(format!("providers.{name}: give its dialect")))?;
-        Ok(vec![Place::new(
-            dialect,
-            base_url.get().clone(),
-            endpoint,
-            row.is_some_and(|row| row.local),
-        )])
+        let endpoint = known.or_else(|| self.origin_of(dialect));
+        let local = row.is_none_or(|row| row.local);
+        Ok(vec![Place::new(dialect, base_url.get().clone(), endpoint, local)])
+    }
+
+    /// The endpoint of the vendor whose own format a dialect is: what any other endpoint of that dialect is taken to be like.
+    fn origin_of(&self, dialect: &dyn Dialect) -> Option<&Endpoint> {
+        let vendor = dialect.name().split('_').next().unwrap_or_default();
+        self.catalog.row(vendor)?.endpoint(dialect.name())
     }
 
     fn mock_places(&self) -> Result<Vec<Place>, BuildError> {
@@ -160,11 +162,7 @@ impl Providers<'_> {
         let places = paths.into_iter().map(|(dialect, path)| {
             let dialect = dialects::by_name(dialect).ok_or_else(|| BuildError::missing("dialect", dialect))?;
             let url = Url::parse(&format!("http://{address}{path}")).map_err(|error| BuildError::new(error.to_string()))?;
-            let endpoint = self
-                .catalog
-                .rows()
-                .iter()
-                .find_map(|row| row.endpoint(dialect.name()).filter(|_| row.name == vendor_of(dialect)));
+            let endpoint = self.origin_of(dialect);
             Ok(Place {
                 credential: Some(Secret::new("simulated")),
                 ..Place::new(dialect, url, endpoint, true)
@@ -172,11 +170,6 @@ impl Providers<'_> {
         });
         places.collect()
     }
-}
-
-/// The vendor whose own format a dialect is: its row has the fixed headers of the dialect.
-fn vendor_of(dialect: &dyn Dialect) -> &str {
-    dialect.name().split('_').next().unwrap_or_default()
 }
 
 fn catalog_places(name: &str, row: &Row, named: Option<&'static dyn Dialect>) -> Result<Vec<Place>, BuildError> {
@@ -248,7 +241,7 @@ impl Place {
             path: self.base_url.path().trim_end_matches('/').to_owned(),
             auth: auth::of(&auth).map_err(|error| wrong(&error))?,
             credentials: CredentialPool::new(credentials, crate::clock::instant()),
-            headers,
+            headers: Site::head(headers),
             betas: self.endpoint.as_ref().is_some_and(|endpoint| endpoint.quirks.betas),
         };
         let quirks = self.endpoint.map(|endpoint| endpoint.quirks).unwrap_or_default();
@@ -267,7 +260,7 @@ impl Place {
             Some(raw::Auth::None) => return Auth::None,
             None => {}
         }
-        if keyless && (self.local || self.endpoint.is_none()) {
+        if keyless && self.local {
             return Auth::None;
         }
         self.endpoint.as_ref().map(|endpoint| endpoint.auth.clone()).unwrap_or_default()

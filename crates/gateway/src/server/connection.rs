@@ -14,8 +14,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
-use tokio_util::sync::CancellationToken;
 
+use super::State;
 use super::patience::{Exchanges, Going, Patient};
 use crate::exchange::{Call, Gateway};
 use crate::tail::AnswerBody;
@@ -26,7 +26,7 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const HTTP2_STREAMS_MAX: u32 = 256;
 
 /// Serves a connection until it, or the process, ends.
-pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway, stop: CancellationToken) {
+pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway, state: &State) {
     let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -42,7 +42,7 @@ pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway,
     let exchanges = Exchanges::default();
     let service = service_fn(|http: Request<Incoming>| {
         let (gateway, going) = (gateway.clone(), exchanges.begin());
-        let draining = stop.is_cancelled();
+        let draining = state.is_draining();
         async move {
             Ok::<_, Infallible>(
                 respond(http, from, &gateway, draining)
@@ -55,7 +55,7 @@ pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway,
     tokio::select! {
         // A caller that breaks its connection off is no fault of ours; the exchange's record tells of it.
         _ = connection.as_mut() => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        () = state.stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
 }

@@ -45,6 +45,13 @@ struct State {
     drain: Duration,
 }
 
+impl State {
+    /// The process was told to stop.
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
 impl Server {
     /// Starts the data plane's threads.
     ///
@@ -72,7 +79,7 @@ impl Server {
     /// True while new requests are welcome.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !self.state.draining.load(Ordering::Relaxed)
+        !self.state.is_draining()
     }
 
     /// Stops accepting and waits for what is going on, for the drain time at most.

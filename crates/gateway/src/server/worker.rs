@@ -64,11 +64,11 @@ async fn serve(mut handed: Receiver<(TcpStream, SocketAddr)>, open: Arc<AtomicUs
             open.fetch_sub(1, Ordering::Relaxed);
             continue;
         };
-        let (gateway, stop, open) = (gateway.clone(), state.stop.clone(), Arc::clone(&open));
+        let (gateway, state, open) = (gateway.clone(), Arc::clone(&state), Arc::clone(&open));
         let gauge = state.shared.telemetry.metrics.open_connections.clone();
         connections.spawn(async move {
             gauge.inc();
-            connection::serve(stream, from, gateway, stop).await;
+            connection::serve(stream, from, gateway, &state).await;
             gauge.dec();
             open.fetch_sub(1, Ordering::Relaxed);
         });

@@ -34,6 +34,9 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every operation.
+    pub const ALL: &[Self] = &[Self::Chat];
+
     /// The word for records and metrics (OpenTelemetry's `gen_ai.operation.name`).
     #[must_use]
     pub fn name(self) -> &'static str {

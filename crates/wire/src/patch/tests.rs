@@ -1,6 +1,6 @@
 //! The lossless fast path of requests: only the patched spans change, and they change as the target says. Shown on every recorded
 //! request, on unusual spellings of them, and on requests made up field by field.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

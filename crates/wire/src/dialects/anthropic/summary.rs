@@ -69,7 +69,7 @@ impl Summary {
                 choice,
                 raw,
             } if *dialect == NAME => return self.take_own(name, *choice, raw),
-            Event::Foreign { name, .. } => self.loss.add(name),
+            Event::Foreign { name, .. } => self.loss.add_from_answer(name),
             // The gateway writes faults, for it knows the request's id; a terminator is written by `end`.
             Event::Fault(_) | Event::End => {}
         }

@@ -332,7 +332,7 @@ impl Encoder for Stream {
                 name,
                 raw,
             } if *dialect == NAME => self.foreign(*choice, name, raw, out),
-            Event::Foreign { name, .. } => self.loss.add(name),
+            Event::Foreign { name, .. } => self.loss.add_from_answer(name),
         }
     }
 
@@ -366,7 +366,7 @@ impl Encoder for Stream {
             });
         } else {
             // A chunk without choices is only for callers who asked for one.
-            top.iter().for_each(|(name, _)| self.loss.add(name));
+            top.iter().for_each(|(name, _)| self.loss.add_from_answer(name));
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }

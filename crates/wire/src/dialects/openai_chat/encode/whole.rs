@@ -294,7 +294,7 @@ impl Encoder for Whole {
                 name,
                 raw,
             } if *dialect == NAME => self.foreign(*choice, name, raw),
-            Event::Foreign { name, .. } => self.loss.add(name),
+            Event::Foreign { name, .. } => self.loss.add_from_answer(name),
         }
     }
 
