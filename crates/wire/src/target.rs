@@ -33,6 +33,8 @@ pub struct ModelFacts {
     pub system_midway: bool,
     /// `stop` sequences are accepted.
     pub stop: bool,
+    /// The output limit has its newer name, which counts reasoning too.
+    pub max_completion_tokens: bool,
 }
 
 impl Default for ModelFacts {
@@ -48,6 +50,7 @@ impl Default for ModelFacts {
             prefill: true,
             system_midway: false,
             stop: true,
+            max_completion_tokens: true,
         }
     }
 }

@@ -7,7 +7,10 @@ use tollgate_wire::target::{ModelFacts, Quirks, StreamUsage, Thinking};
 #[must_use]
 pub fn of_model(catalog: &Catalog, provider: &str, model: &str) -> ModelFacts {
     let Some(row) = catalog.facts(provider, model) else {
-        return ModelFacts::default();
+        return ModelFacts {
+            max_completion_tokens: false,
+            ..ModelFacts::default()
+        };
     };
     let refuses = |field: &str| row.refuses.iter().any(|refused| refused == field);
     ModelFacts {
@@ -25,6 +28,7 @@ pub fn of_model(catalog: &Catalog, provider: &str, model: &str) -> ModelFacts {
         prefill: row.prefill || row.thinking.is_none(),
         system_midway: row.system_anywhere,
         stop: !refuses("stop"),
+        max_completion_tokens: row.rename.contains_key("max_tokens"),
     }
 }
 
