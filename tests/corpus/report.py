@@ -56,6 +56,12 @@ class Report:
         self.failed += not better
         print(f"{name}: {kept} of {of} ({share:.1f} %), the bar is {percent} %{'' if better else ': not reached'}", flush=True)
 
+    def troubles(self, gateway):
+        """What the gateway must not have done meanwhile."""
+        for trouble in gateway.troubles():
+            self.failed += 1
+            print(trouble)
+
     def stale(self):
         """Entries of `known.toml` without a difference are wrong too."""
         for id, aspect in self.known.stale():

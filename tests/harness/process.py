@@ -131,3 +131,9 @@ class Gateway(Process):
             [binary(), "run", "--config", self.config], folder / "gateway.log", env={**secrets, **(env or {})}, cwd=folder
         )
         self.wait_for(self.url + "/healthz")
+
+    def troubles(self):
+        """What must not have happened, whatever the tests say."""
+        panics = [line for line in self.log.read_text("utf-8", "replace").splitlines() if "panicked at" in line]
+        ended = [] if self.alive() else [f"the gateway has ended:\n{self.words()}"]
+        return [f"the gateway has panicked: {panics[0]}", *ended] if panics else ended

@@ -1,9 +1,9 @@
-"""The suite: one gateway and one simulator for all, then each SDK in its own process, one after the other (they share the
-simulator's memory of requests). Names choose (`run python-current node-previous`); `--direct` leaves the gateway out: what is
+"""The suite: each SDK in its own process, with a gateway and a simulator of its own, one after the other. Names choose (`run python-current node-previous`); `--direct` leaves the gateway out: what is
 wrong then is this suite's own mistake, but for what only a gateway has. `-k WORD` runs the tests with that word in their name.
 """
 
 import hashlib
+import itertools
 import os
 import pathlib
 import re
@@ -21,7 +21,7 @@ SUITES = ["first-minute", "python-current", "python-previous", "node-current", "
 NARROW_KEY = "tests-narrow-key-0123456789abcdef"
 BODY_MAX = "1MiB"
 #: A provider that limits the gateway is left alone for a while; tests of that take one that nobody else uses.
-FRESH_PROVIDERS = 48
+FRESH_PROVIDERS = 12
 #: No SDK takes longer; one that does is stuck.
 SUITE_SECONDS_MAX = 600
 FAILURE_LINES_MAX = 20
@@ -36,26 +36,27 @@ def config(simulator):
     for number in range(FRESH_PROVIDERS):
         providers |= {f"via-openai-{number}": openai, f"via-anthropic-{number}": anthropic}
     routes = {}
-    for via, other in (("openai", "anthropic"), ("anthropic", "openai")):
-        about = {"purpose": "tests", "owner": "tests"}
-        slow = f"via-{via}/lorem-40"
-        routes[f"impatient-{via}"] = {
-            **about,
-            "targets": [{"model": f"{slow}+slow-first-byte-5s"}],
-            "retry": {"attempts": 1},
+    about = {"purpose": "tests", "owner": "tests"}
+    once = {**about, "retry": {"attempts": 1}}
+    others = {"via-openai": "via-anthropic", "via-anthropic": "via-openai"}
+    # The gateway remembers which models fail: no two tests share one. The number of words is what makes a name its own.
+    for number, (via, caller) in enumerate(itertools.product(others, ("openai", "anthropic"))):
+        model = f"{via}/lorem-{40 + number}"
+        routes[f"impatient-{via}-{caller}"] = {
+            **once,
+            "targets": [{"model": f"{model}+slow-first-byte-5s"}],
             "timeouts": {"first_byte": "1s"},
         }
-        routes[f"impatient-midway-{via}"] = {
-            **about,
-            "targets": [{"model": f"{slow}+stall-after-5-chunks"}],
-            "retry": {"attempts": 1},
+        routes[f"impatient-midway-{via}-{caller}"] = {
+            **once,
+            "targets": [{"model": f"{model}+stall-after-5-chunks"}],
             "timeouts": {"idle": "1s"},
         }
-        routes[f"once-{via}"] = {**about, "targets": [{"model": f"via-{via}/status-503"}], "retry": {"attempts": 1}}
-        routes[f"fallback-{via}"] = {
+        routes[f"once-{via}-{caller}"] = {**once, "targets": [{"model": f"{model}+status-500"}]}
+        routes[f"fallback-{via}-{caller}"] = {
             **about,
-            "targets": [{"model": f"via-{via}/status-503"}],
-            "fallbacks": [f"via-{other}/echo"],
+            "targets": [{"model": f"{model}+status-503"}],
+            "fallbacks": [f"{others[via]}/echo"],
         }
     return {
         "server": {"max_body": BODY_MAX},
@@ -111,37 +112,40 @@ def run_node(version, env, words):
     return (int(passed[-1]), int(failed[-1])) if passed and failed else (0, 1)
 
 
+def run_with_gateway(kind, version, words, direct):
+    """One pair of SDKs with a gateway and a simulator of its own, so that what one suite breaks is not found broken by the next."""
+    with tempfile.TemporaryDirectory(prefix="tollgate-sdk-") as folder, Simulator(folder) as simulator:
+        # Settings of the SDKs that the developer has for other purposes.
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "ANTHROPIC_"))}
+        env = {**clean, "TESTS_SIMULATOR": simulator.url, "TESTS_KEY": CALLER_KEY, "TESTS_NARROW_KEY": NARROW_KEY}
+        run = run_python if kind == "python" else run_node
+        if direct:
+            return run(version, env, words)
+        with Gateway(folder, config(simulator.url), env={"TESTS_NARROW_KEY": NARROW_KEY}) as gateway:
+            passed, failed = run(version, {**env, "TESTS_GATEWAY": gateway.url}, words)
+            for trouble in gateway.troubles():
+                failed += 1
+                print(trouble)
+            if failed:
+                kept = ENVIRONMENTS / f"gateway-{kind}-{version}.log"
+                shutil.copy(gateway.log, kept)
+                print(f"the gateway's words are in {kept}")
+            return passed, failed
+
+
 def main(arguments):
     direct = "--direct" in arguments
     words = [arguments[at + 1] for at, word in enumerate(arguments[:-1]) if word == "-k"]
     chosen = [name for name in arguments if name in SUITES] or SUITES
     passed = failed = 0
-    with tempfile.TemporaryDirectory(prefix="tollgate-sdk-") as folder, Simulator(folder) as simulator:
-        env = {**os.environ, "TESTS_SIMULATOR": simulator.url, "TESTS_KEY": CALLER_KEY, "TESTS_NARROW_KEY": NARROW_KEY}
-        gateway = None if direct else Gateway(folder, config(simulator.url), env={"TESTS_NARROW_KEY": NARROW_KEY})
-        if gateway:
-            env["TESTS_GATEWAY"] = gateway.url
-        try:
-            for number, name in enumerate(chosen):
-                kind, _, version = name.partition("-")
-                # Each SDK has its share of the fresh providers.
-                env["TESTS_FRESH_FROM"] = str(number * FRESH_PROVIDERS // len(chosen))
-                if kind == "first":
-                    result = (0, 0) if direct or words else first_minute.run()
-                else:
-                    result = (run_python if kind == "python" else run_node)(version, env, words)
-                print(f"{name}: {result[0]} passed, {result[1]} failed", flush=True)
-                passed, failed = passed + result[0], failed + result[1]
-            if gateway and not gateway.alive():
-                failed += 1
-                print(f"the gateway has ended:\n{gateway.words()}")
-        finally:
-            if gateway:
-                gateway.stop()
-                if failed:
-                    kept = ENVIRONMENTS / "gateway.log"
-                    shutil.copy(gateway.log, kept)
-                    print(f"the gateway's words are in {kept}")
+    for name in chosen:
+        kind, _, version = name.partition("-")
+        if kind == "first":
+            result = (0, 0) if direct or words else first_minute.run()
+        else:
+            result = run_with_gateway(kind, version, words, direct)
+        print(f"{name}: {result[0]} passed, {result[1]} failed", flush=True)
+        passed, failed = passed + result[0], failed + result[1]
     print(f"sdk: {passed} passed, {failed} failed, 0 skipped")
     return 1 if failed else 0
 

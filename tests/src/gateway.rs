@@ -93,7 +93,12 @@ impl Gateway {
     pub fn try_start(settings: &Settings) -> Result<Self, String> {
         let folder = Folder::new();
         let mut command = command(settings, &folder);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let out = follow(child.stdout.take().unwrap());
         let err = follow(child.stderr.take().unwrap());
         let address = |name: &str| {
@@ -146,7 +151,13 @@ impl Gateway {
     /// The lines of the log that hold this text.
     #[must_use]
     pub fn lines_with(&self, text: &str) -> Vec<String> {
-        self.err.lock().unwrap().iter().filter(|line| line.contains(text)).cloned().collect()
+        self.err
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|line| line.contains(text))
+            .cloned()
+            .collect()
     }
 
     /// Waits for a line of the log that holds this text.
@@ -287,7 +298,15 @@ fn binary() -> &'static Path {
         let profile = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
         let release = profile.ends_with("release");
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "--package", "tollgate-gateway", "--bin", "tollgate", "--target-dir"]);
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "tollgate-gateway",
+            "--bin",
+            "tollgate",
+            "--target-dir",
+        ]);
         build.arg(profile.parent().unwrap()).args(release.then_some("--release"));
         build.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
         assert!(build.status().unwrap().success(), "tollgate does not build");

@@ -1,7 +1,12 @@
 //! What the tests of the real process are made of: the process itself (`gateway`), callers (`caller`), what they read (`read`), and
 //! providers that misbehave below HTTP (`provider`). It asserts nothing about the product: that is done in `tests/process`.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness that cannot go on must stop the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness that cannot go on must stop the test"
+)]
 
 pub mod caller;
 pub mod gateway;

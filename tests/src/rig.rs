@@ -75,7 +75,11 @@ impl Plan {
             }
         }
         let _ = writeln!(text, "teams:\n  all: {{ routes: [\"*\"], models: [\"*\"] }}\n{}", self.teams);
-        let _ = writeln!(text, "keys:\n  - {{ name: tester, team: all, secret: env:CALLER_KEY }}\n{}", self.keys);
+        let _ = writeln!(
+            text,
+            "keys:\n  - {{ name: tester, team: all, secret: env:CALLER_KEY }}\n{}",
+            self.keys
+        );
         text
     }
 
@@ -89,7 +93,11 @@ impl Plan {
         .unwrap();
         let mut settings = self.settings.clone();
         settings.config = Some(self.config(mock.addr()));
-        for (name, value) in [("CALLER_KEY", CALLER_KEY), ("OPENAI_KEY", OPENAI_KEY), ("ANTHROPIC_KEY", ANTHROPIC_KEY)] {
+        for (name, value) in [
+            ("CALLER_KEY", CALLER_KEY),
+            ("OPENAI_KEY", OPENAI_KEY),
+            ("ANTHROPIC_KEY", ANTHROPIC_KEY),
+        ] {
             settings.env.push((name.to_owned(), value.to_owned()));
         }
         let gateway = tokio::task::spawn_blocking(move || Gateway::start(&settings)).await.unwrap();

@@ -6,7 +6,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { jsonSchemaOutputFormat } from '@anthropic-ai/sdk/helpers/json-schema';
 import {
   EVERYWHERE, GATEWAY, KEY, NARROW_KEY, OUTSIDE, PIXEL, SIMULATOR, WEATHER, WEATHER_ARGUMENTS,
-  assertCancelled, fails, fresh, marker, model, received,
+  assertCancelled, failing, fails, fresh, marker, model, received,
 } from './session.mjs';
 
 const baseURL = GATEWAY ?? `${SIMULATOR}/anthropic`;
@@ -115,18 +115,18 @@ for (const provider of EVERYWHERE) {
         ['context-length', Anthropic.BadRequestError],
       ];
       for (const [name, kind] of rows) {
-        for (const streamed of [false, true]) await fails(ask(name, 'x', { stream: streamed }), kind);
+        for (const streamed of [false, true]) await fails(ask(failing(name), 'x', { stream: streamed }), kind);
       }
       if (!crossed) {
-        const error = await fails(ask('status-529', 'x'), Anthropic.OverloadedError ?? Anthropic.InternalServerError);
+        const error = await fails(ask(failing('status-529'), 'x'), Anthropic.OverloadedError ?? Anthropic.InternalServerError);
         assert.equal(error.status, 529);
       }
     });
 
     test('an error in the stream', async () => {
-      await fails(stream('lorem-60+error-event-after-10-chunks', 'x'), Anthropic.AnthropicError);
+      await fails(stream(failing('error-event-after-10-chunks'), 'x'), Anthropic.AnthropicError);
       for (const fault of GATEWAY ? ['cut-after-5-chunks', 'end-after-5-chunks', 'no-finish', 'truncated-json'] : []) {
-        await fails(stream(`lorem-60+${fault}`, 'x'), Anthropic.AnthropicError);
+        await fails(stream(failing(fault), 'x'), Anthropic.AnthropicError);
       }
     });
   });

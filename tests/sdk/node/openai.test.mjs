@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 import {
   EVERYWHERE, GATEWAY, KEY, NARROW_KEY, OUTSIDE, PIXEL, SIMULATOR, WEATHER, WEATHER_ARGUMENTS,
-  assertCancelled, fails, fresh, marker, model, received,
+  assertCancelled, failing, fails, fresh, marker, model, received, route,
 } from './session.mjs';
 
 const baseURL = GATEWAY ? `${GATEWAY}/v1` : `${SIMULATOR}/openai/v1`;
@@ -139,14 +139,14 @@ for (const provider of EVERYWHERE) {
         ['context-length', OpenAI.BadRequestError],
       ];
       for (const [name, kind] of rows) {
-        for (const stream of [false, true]) await fails(ask(name, 'x', { stream }), kind);
+        for (const stream of [false, true]) await fails(ask(failing(name), 'x', { stream }), kind);
       }
     });
 
     test('an error in the stream', async () => {
-      await fails(gather('lorem-60+error-event-after-10-chunks', 'x'), OpenAI.APIError);
+      await fails(gather(failing('error-event-after-10-chunks'), 'x'), OpenAI.APIError);
       for (const fault of GATEWAY ? ['cut-after-5-chunks', 'end-after-5-chunks', 'no-finish', 'truncated-json'] : []) {
-        await fails(gather(`lorem-60+${fault}`, 'x'), OpenAI.APIError);
+        await fails(gather(failing(fault), 'x'), OpenAI.APIError);
       }
     });
   });
@@ -176,11 +176,10 @@ for (const provider of OUTSIDE) {
     });
 
     test('a provider that stalls', { skip: !GATEWAY && 'only a gateway has timeouts' }, async () => {
-      const via = provider.replace('via-', '');
-      const late = await fails(client.chat.completions.create({ model: `impatient-${via}`, messages: [user('x')] }), OpenAI.InternalServerError);
+      const late = await fails(client.chat.completions.create({ model: route(provider, 'impatient'), messages: [user('x')] }), OpenAI.InternalServerError);
       assert.equal(late.status, 504);
       const midway = async () => {
-        for await (const _ of await client.chat.completions.create({ model: `impatient-midway-${via}`, messages: [user('x')], stream: true }));
+        for await (const _ of await client.chat.completions.create({ model: route(provider, 'impatient-midway'), messages: [user('x')], stream: true }));
       };
       await fails(midway(), OpenAI.APIError);
     });
@@ -189,7 +188,7 @@ for (const provider of OUTSIDE) {
       const word = marker();
       const patient = new OpenAI({ baseURL, apiKey: KEY, maxRetries: 2 });
       const error = await fails(
-        patient.chat.completions.create({ model: model(provider, 'status-503'), messages: [user(word)] }),
+        patient.chat.completions.create({ model: model(provider, failing('status-503')), messages: [user(word)] }),
         OpenAI.InternalServerError,
       );
       assert.equal(error.headers.get('x-should-retry'), 'false');

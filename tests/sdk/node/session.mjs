@@ -24,10 +24,15 @@ export const WEATHER = {
 export const WEATHER_ARGUMENTS = { city: 'sample city', days: 42 };
 
 export const model = (provider, name) => (GATEWAY ? `${provider}/${name}` : name);
-// Each test file is a process of its own, so that it takes a place among the fresh ones by its name.
-let next = Number(process.env.TESTS_FRESH_FROM) + (process.argv[1].includes('anthropic') ? 4 : 0);
+// Each test file is a process of its own, so that they begin to count at different numbers.
+const anthropic = process.argv[1].includes('anthropic');
+let [next, words] = anthropic ? [4, 200] : [0, 60];
 /** The model of that name at a provider that nobody has used: what it says puts it aside for a while. */
 export const fresh = (provider, name) => (GATEWAY ? `${provider}-${next++}/${name}` : name);
+/** The name of a model that fails in this way. The gateway remembers which ones do, so that none is used twice. */
+export const failing = (fault) => `lorem-${words++}+${fault}`;
+/** The route of that name for a provider and this SDK. */
+export const route = (provider, name) => `${name}-${provider}-${anthropic ? 'anthropic' : 'openai'}`;
 export const marker = () => `m${randomUUID().replaceAll('-', '')}`;
 
 const page = async (path) => (await fetch(SIMULATOR + path)).json();
@@ -43,13 +48,13 @@ export async function received(word) {
     }));
 }
 
-/** The simulator's bill says that the caller of that model left. */
+/** The simulator's bill says that the last caller of that model left. */
 export async function assertCancelled(name, withinMs) {
   const deadline = Date.now() + withinMs;
   for (;;) {
-    const lines = (await page('/bill')).requests.filter((line) => line.model === name);
-    if (lines.length && lines.every((line) => line.cancelled)) return;
-    assert.ok(Date.now() < deadline, `not cancelled: ${JSON.stringify(lines)}`);
+    const last = (await page('/bill')).requests.findLast((line) => line.model === name);
+    if (last?.cancelled) return;
+    assert.ok(Date.now() < deadline, `not cancelled: ${JSON.stringify(last)}`);
     await pause(20);
   }
 }

@@ -23,27 +23,30 @@ class Errors(Anthropic):
 
     def test_statuses_of_the_provider(self):
         rows = [
-            ("status-400", anthropic.BadRequestError, 400),
-            ("status-404", anthropic.NotFoundError, 404),
-            ("status-500", anthropic.InternalServerError, 500),
-            ("status-503", UNAVAILABLE, 503),
-            ("html-502", anthropic.InternalServerError, 502),
+            ("status-400", anthropic.BadRequestError, (400,)),
+            ("status-404", anthropic.NotFoundError, (404,)),
+            ("status-500", anthropic.InternalServerError, (500,)),
+            # OpenAI's own text of a 503 says that it is overloaded, for which Anthropic has a status.
+            ("status-503", (*UNAVAILABLE, kinds.OverloadedError), (529, 503) if self.crossed else (503,)),
+            # A load balancer's page: the class of the status is kept, which one is not promised.
+            ("html-502", UNAVAILABLE, (502, 503)),
         ]
-        for model, kind, status in rows:
+        for model, kind, statuses in rows:
             for stream in (False, True):
                 with self.subTest(model=model, stream=stream):
-                    error = self.raises(kind, model, stream=stream)
-                    self.assertEqual(error.status_code, status)
+                    error = self.raises(kind, self.failing(model), stream=stream)
+                    self.assertIn(error.status_code, statuses)
                     if GATEWAY:  # else the page of the load balancer itself
-                        self.assertEqual((error.body["type"], sorted(error.body["error"])[:1]), ("error", ["message"]))
+                        self.assertEqual(error.body["type"], "error")
+                        self.assertIn("message", error.body["error"])
 
     def test_overloaded(self):
-        error = self.raises((kinds.OverloadedError, *UNAVAILABLE), "status-529")
+        error = self.raises((kinds.OverloadedError, *UNAVAILABLE), self.failing("status-529"))
         if not self.crossed:
             self.assertIsInstance(error, kinds.OverloadedError)
 
     def test_prompt_too_long(self):
-        self.raises(anthropic.BadRequestError, "context-length")
+        self.raises(anthropic.BadRequestError, self.failing("context-length"))
 
     def test_malformed_requests(self):
         messages = [user("x")]
@@ -59,8 +62,9 @@ class Errors(Anthropic):
                 self.client.post("/v1/messages", body={"model": self.model("echo"), **row}, cast_to=object)
 
     def test_error_in_the_stream(self):
-        for model in ("lorem-60+error-event-after-10-chunks", "lorem-60+error-event"):
-            with self.subTest(model=model):
+        for fault in ("error-event-after-10-chunks", "error-event"):
+            model = self.failing(fault)
+            with self.subTest(fault=fault):
                 said = ""
                 with self.assertRaises(anthropic.APIError):
                     for event in self.ask(model, "x", stream=True):
@@ -82,12 +86,12 @@ class Errors(Anthropic):
         ]
         for fault in rows if GATEWAY else []:
             with self.subTest(fault=fault), self.assertRaises(anthropic.APIError):
-                self.stream(f"lorem-60+{fault}", "x")
+                self.stream(self.failing(fault), "x")
 
     def test_broken_answers_are_never_a_success(self):
         for fault in ("truncated-json", "close-mid-body", "reset-mid-body", "html-200", "error-in-200") if GATEWAY else []:
             with self.subTest(fault=fault):
-                self.assertGreaterEqual(self.raises(anthropic.APIStatusError, f"lorem-60+{fault}").status_code, 500)
+                self.assertGreaterEqual(self.raises(anthropic.APIStatusError, self.failing(fault)).status_code, 500)
 
 
 @each(*OUTSIDE)
@@ -122,7 +126,7 @@ class Patience(Anthropic):
             for stream in (False, True):
                 began = time.monotonic()
                 with self.subTest(stream=stream), self.assertRaises(TIMED_OUT) as caught:
-                    model = "impatient-" + self.provider.removeprefix("via-")
+                    model = self.route("impatient")
                     self.client.messages.create(model=model, messages=[user("x")], max_tokens=50, stream=stream)
                 self.assertEqual(caught.exception.status_code, 504)
                 self.assertLess(time.monotonic() - began, 3)
@@ -130,7 +134,7 @@ class Patience(Anthropic):
     def test_a_provider_that_stalls_in_mid_stream(self):
         if GATEWAY:
             began = time.monotonic()
-            model = "impatient-midway-" + self.provider.removeprefix("via-")
+            model = self.route("impatient-midway")
             with self.assertRaises(anthropic.APIError):
                 for _ in self.client.messages.create(model=model, messages=[user("x")], max_tokens=50, stream=True):
                     pass
@@ -149,9 +153,9 @@ class Patience(Anthropic):
         """What the gateway tried is not tried again by the SDK."""
         if GATEWAY:
             word = marker()
-            with self.assertRaises(UNAVAILABLE) as caught:
+            with self.assertRaises((*UNAVAILABLE, kinds.OverloadedError)) as caught:
                 self.client.with_options(max_retries=2).messages.create(
-                    model=self.model("status-503"), messages=[user(word)], max_tokens=50
+                    model=self.model(self.failing("status-503")), messages=[user(word)], max_tokens=50
                 )
             self.assertEqual(caught.exception.response.headers.get("x-should-retry"), "false")
             self.assertIn(len(self.all_received(word)), range(1, 4), "attempts were multiplied")
@@ -180,7 +184,7 @@ class Access(Anthropic):
 
     def test_forbidden_models(self):
         self.assertEqual(self.call(NARROW_KEY, "mock/echo").content[0].text, "x")
-        for model in ("via-openai/echo", "mock/lorem-5", "fallback-openai"):
+        for model in ("via-openai/echo", "mock/lorem-5", "fallback-via-openai-openai"):
             with self.subTest(model=model), self.assertRaises(anthropic.PermissionDeniedError) as caught:
                 self.call(NARROW_KEY, model)
             self.assertEqual(caught.exception.body["error"]["type"], "permission_error")

@@ -15,7 +15,11 @@ async fn f23_a_limited_provider_is_left_alone_as_long_as_it_says() {
     for _ in 0..20 {
         let answer = rig.caller.ask(Dialect::OpenAi, "backed", false).await;
         assert_eq!((answer.status, answer.header("x-tollgate-model")), (200, "anthropic/echo"));
-        assert!(answer.header("x-tollgate-fallback").contains("reason=rate_limited"), "{:?}", answer.headers);
+        assert!(
+            answer.header("x-tollgate-fallback").contains("reason=rate_limited"),
+            "{:?}",
+            answer.headers
+        );
     }
     for dialect in Dialect::ALL {
         let answer = rig.caller.ask(dialect, "alone", true).await;
@@ -124,4 +128,19 @@ async fn f25_a_flapping_provider_with_one_healthy_peer_serves_at_least_95_percen
     println!("f25: {served} of {asked} served");
     assert!(100 < asked && asked * 95 <= served * 100, "{served} of {asked}");
     assert!(!rig.bill("lorem-7").is_empty() && !rig.bill("lorem-8").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r_g3_a_provider_that_is_down_sees_no_more_than_it_is_offered() {
+    let rig = Rig::start().await;
+    let began = Instant::now();
+    for _ in 0..300 {
+        rig.caller.ask(Dialect::OpenAi, "openai/lorem-9+status-503", false).await;
+    }
+    let (seen, allowed) = (
+        rig.bill("lorem-9+status-503").len() as f64,
+        330.0 + 3.0 * began.elapsed().as_secs_f64(),
+    );
+    println!("r_g3: 300 offered, {seen} seen");
+    assert!(seen <= allowed, "{seen} of {allowed}");
 }

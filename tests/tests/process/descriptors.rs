@@ -30,7 +30,11 @@ async fn f42_without_descriptors_accepting_pauses_and_streams_go_on() {
         crowd.push(TcpStream::connect(rig.gateway.address).await.unwrap());
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(240 <= rig.gateway.descriptors(), "{} descriptors: no shortage", rig.gateway.descriptors());
+    assert!(
+        240 <= rig.gateway.descriptors(),
+        "{} descriptors: no shortage",
+        rig.gateway.descriptors()
+    );
     let (cpu, began) = (rig.gateway.cpu(), Instant::now());
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let busy = rig.gateway.cpu().saturating_sub(cpu).as_secs_f64() / began.elapsed().as_secs_f64();

@@ -46,7 +46,11 @@ async fn falls_back(rig: &Rig, reason: &str, within: Duration) {
         assert!(dialect.stream(&answer.body).terminated);
         assert!(answer.took < within, "{:?}", answer.took);
         assert_eq!(answer.header("x-tollgate-model"), "anthropic/echo");
-        assert!(answer.header("x-tollgate-fallback").ends_with(&format!("reason={reason}")), "{:?}", answer.headers);
+        assert!(
+            answer.header("x-tollgate-fallback").ends_with(&format!("reason={reason}")),
+            "{:?}",
+            answer.headers
+        );
     }
 }
 

@@ -130,7 +130,12 @@ async fn f27_heads_that_are_too_large_or_forged_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f28_redirects_are_not_followed() {
-    let rig = check(&[row("redirect-metadata", BAD, BAD), row("redirect-302", BAD, BAD), row("redirect-308", BAD, BAD)]).await;
+    let rig = check(&[
+        row("redirect-metadata", BAD, BAD),
+        row("redirect-302", BAD, BAD),
+        row("redirect-308", BAD, BAD),
+    ])
+    .await;
     // 169.254.169.254 would have cost a connect timeout each; and nothing came back to the simulated providers either.
     let page: serde_json::Value = serde_json::from_str(&rig.mock.bill_json(true)).unwrap();
     assert_eq!(page["total"]["requests"], 24, "{page}");

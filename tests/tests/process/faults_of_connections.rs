@@ -56,15 +56,18 @@ async fn f10_a_stall_in_mid_stream_ends_at_the_idle_timer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f11_a_trickle_is_delivered_and_bounded_by_the_total_timer() {
-    let rig = Rig::with_routes("  bounded: { targets: [{ model: \"openai/lorem-500+trickle-2ms\" }], timeouts: { total: 1500ms } }").await;
+    let rig = Rig::with_routes("  bounded: { targets: [{ model: \"openai/lorem-500+trickle-1ms\" }], timeouts: { total: 4s } }").await;
     for dialect in Dialect::ALL {
         let answer = rig.caller.ask(dialect, "anthropic/usage-3-3+trickle-1ms", true).await;
         let seen = dialect.stream(&answer.body);
         assert!(seen.terminated && seen.error.is_none(), "{seen:?}");
         let answer = rig.caller.ask(dialect, "bounded", true).await;
-        assert!(answer.took < Duration::from_millis(2_500), "{:?}", answer.took);
+        assert!(answer.took < Duration::from_millis(5_000), "{:?}", answer.took);
         let seen = dialect.stream(&answer.body);
-        assert_eq!(seen.error.map(|error| dialect.error_code(&error)).as_deref(), Some("upstream_timeout"));
+        assert_eq!(
+            seen.error.map(|error| dialect.error_code(&error)).as_deref(),
+            Some("upstream_timeout")
+        );
         assert!(!seen.terminated && !seen.text.is_empty());
     }
 }

@@ -23,7 +23,10 @@ async fn ask_by_hand(rig: &Rig, dialect: Dialect, model: &str, stream: bool, unt
     let mut seen = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     while !until.is_empty() && !String::from_utf8_lossy(&seen).contains(until) {
-        let count = tokio::time::timeout(Duration::from_secs(10), socket.read(&mut buffer)).await.unwrap().unwrap();
+        let count = tokio::time::timeout(Duration::from_secs(10), socket.read(&mut buffer))
+            .await
+            .unwrap()
+            .unwrap();
         assert_ne!(count, 0, "{}", String::from_utf8_lossy(&seen));
         seen.extend_from_slice(&buffer[..count]);
     }
@@ -102,7 +105,9 @@ async fn r_d4_many_disconnects_leave_nothing_behind() {
             running.spawn(async move {
                 let dialect = Dialect::ALL[number % 2];
                 let model = ["openai/stream-2000-10ms", "anthropic/stream-2000-10ms"][number / 2 % 2];
-                let mut live = caller.open("POST", dialect.path(), dialect.ask(model, "hi", true).to_string().into()).await;
+                let mut live = caller
+                    .open("POST", dialect.path(), dialect.ask(model, "hi", true).to_string().into())
+                    .await;
                 live.read_until("data:").await;
             });
         }

@@ -11,7 +11,7 @@ use tollgate_tests::{Answer, Dialect, Rig, rig};
 
 /// How an exchange ends for the caller.
 #[derive(Debug, Clone, Copy)]
-pub enum End {
+pub(crate) enum End {
     /// With an answer, whole and with its normal end.
     Served,
     /// With an error instead of an answer: the status for a caller of OpenAI's and of Anthropic's dialect, and the kind in the record.
@@ -22,7 +22,7 @@ pub enum End {
 
 /// A fault and what must come of it.
 #[derive(Debug, Clone, Copy)]
-pub struct Row {
+pub(crate) struct Row {
     /// The simulated provider's name for it.
     pub fault: &'static str,
     /// For a caller who wants a whole answer.
@@ -37,7 +37,7 @@ pub struct Row {
 
 /// One place of the matrix.
 #[derive(Debug, Clone, Copy)]
-pub struct Case {
+pub(crate) struct Case {
     /// What the caller speaks.
     pub caller: Dialect,
     /// What the provider speaks.
@@ -50,7 +50,7 @@ pub struct Case {
 const TIMEOUTS: &str = "{ connect: 1s, first_byte: 1s, idle: 1s, total: 4s }";
 
 /// A row whose exchanges are tried once and end soon.
-pub fn row(fault: &'static str, whole: End, stream: End) -> Row {
+pub(crate) fn row(fault: &'static str, whole: End, stream: End) -> Row {
     Row {
         fault,
         whole,
@@ -62,13 +62,13 @@ pub fn row(fault: &'static str, whole: End, stream: End) -> Row {
 
 impl Row {
     /// The same with so many tries.
-    pub fn tries(self, tries: usize) -> Self {
+    pub(crate) fn tries(self, tries: usize) -> Self {
         Self { tries, ..self }
     }
 }
 
 /// All cases.
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for caller in Dialect::ALL {
         for provider in Dialect::ALL {
@@ -81,12 +81,15 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Runs all rows in all cases against one gateway, and fails with a list of everything that was not as it must be.
-pub async fn check(rows: &[Row]) -> Arc<Rig> {
+pub(crate) async fn check(rows: &[Row]) -> Arc<Rig> {
     let mut routes = String::new();
     for (number, (row, case)) in places(rows).enumerate() {
         // A model name of its own for each: health is counted by model.
         let model = format!("{}/lorem-{}+{}", rig::provider_of(case.provider), 20 + number, row.fault);
-        let _ = writeln!(routes, "  case-{number}: {{ targets: [{{ model: \"{model}\" }}], timeouts: {TIMEOUTS} }}");
+        let _ = writeln!(
+            routes,
+            "  case-{number}: {{ targets: [{{ model: \"{model}\" }}], timeouts: {TIMEOUTS} }}"
+        );
     }
     let rig = Arc::new(Rig::with_routes(&routes).await);
     let mut running = JoinSet::new();
@@ -97,12 +100,24 @@ pub async fn check(rows: &[Row]) -> Arc<Rig> {
             let record = rig.gateway.record(answer.id()).await;
             let mut wrong = Vec::new();
             judge(row, case, &answer, &record, &mut wrong);
-            let met = || format!("{} {} {record}", answer.status, String::from_utf8_lossy(answer.body.get(..400).unwrap_or(&answer.body)));
+            let met = || {
+                format!(
+                    "{} {} {record}",
+                    answer.status,
+                    String::from_utf8_lossy(answer.body.get(..400).unwrap_or(&answer.body))
+                )
+            };
             (!wrong.is_empty()).then(|| format!("{} {case:?}: {wrong:?}\n    met: {}", row.fault, met()))
         });
     }
     let wrong: Vec<String> = running.join_all().await.into_iter().flatten().collect();
-    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), 8 * rows.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n{}",
+        wrong.len(),
+        8 * rows.len(),
+        wrong.join("\n")
+    );
     assert_eq!(rig.gateway.metric("tollgate_panics_total", "").await, 0.0);
     rig
 }
@@ -120,7 +135,13 @@ fn judge(row: Row, case: Case, answer: &Answer, record: &Value, wrong: &mut Vec<
     let end = if case.stream { row.stream } else { row.whole };
     must(answer.broke.is_none(), "the body ends as HTTP says");
     must(answer.took <= row.within, "in time");
-    for name in ["x-tollgate-route", "x-tollgate-model", "x-tollgate-attempts", "x-tollgate-overhead-ms", "x-tollgate-config"] {
+    for name in [
+        "x-tollgate-route",
+        "x-tollgate-model",
+        "x-tollgate-attempts",
+        "x-tollgate-overhead-ms",
+        "x-tollgate-config",
+    ] {
         must(!answer.header(name).is_empty(), name);
     }
     must(record["dialect"] == case.caller.name(), "the record has the caller's dialect");
@@ -144,7 +165,10 @@ fn judge(row: Row, case: Case, answer: &Answer, record: &Value, wrong: &mut Vec<
             must(is_code_of(&code, kind), &format!("the code {code}"));
         }
         End::Served if !case.stream => {
-            must(answer.status == 200 && answer.header("content-type") == "application/json", "a whole answer's head");
+            must(
+                answer.status == 200 && answer.header("content-type") == "application/json",
+                "a whole answer's head",
+            );
             let text = serde_json::from_slice(&answer.body).ok().and_then(|body| case.caller.text(&body));
             must(text.is_some(), "an answer in the caller's dialect");
         }
@@ -153,10 +177,16 @@ fn judge(row: Row, case: Case, answer: &Answer, record: &Value, wrong: &mut Vec<
 }
 
 fn judge_stream(end: End, case: Case, answer: &Answer, must: &mut impl FnMut(bool, &str)) {
-    must(answer.status == 200 && answer.header("content-type") == "text/event-stream", "a stream's head");
+    must(
+        answer.status == 200 && answer.header("content-type") == "text/event-stream",
+        "a stream's head",
+    );
     let seen = case.caller.stream(&answer.body);
     must(seen.after_end == 0, "nothing after the end");
-    must(seen.unreadable.is_empty(), &format!("every event is JSON, not {:?}", seen.unreadable));
+    must(
+        seen.unreadable.is_empty(),
+        &format!("every event is JSON, not {:?}", seen.unreadable),
+    );
     must(String::from_utf8(answer.body.to_vec()).is_ok(), "UTF-8");
     match (end, &seen.error) {
         (End::Broken(kind), Some(error)) => {

@@ -69,7 +69,10 @@ async fn f41_a_bad_edit_changes_nothing_and_is_told() {
         ("not UTF-8 as text", "\u{0}\u{1}".to_owned()),
         ("empty", String::new()),
         ("an unknown key", format!("{good}\nbudget: 5\n")),
-        ("a target that does not exist", good.replace("model: openai/echo", "model: nobody/echo")),
+        (
+            "a target that does not exist",
+            good.replace("model: openai/echo", "model: nobody/echo"),
+        ),
         ("a secret that is not there", good.replace("env:CALLER_KEY", "env:NOT_SET_ANYWHERE")),
         ("100 MiB", hundred_mib + &good),
         ("another language", "{\"listen\": 7}".to_owned()),
@@ -77,7 +80,10 @@ async fn f41_a_bad_edit_changes_nothing_and_is_told() {
     for (number, (what, text)) in edits.iter().enumerate() {
         rig.gateway.edit(text);
         let refused = (number + 1) as f64;
-        assert!(rig.gateway.metric_reaches("tollgate_config_refusals_total", refused).await, "{what} was not refused");
+        assert!(
+            rig.gateway.metric_reaches("tollgate_config_refusals_total", refused).await,
+            "{what} was not refused"
+        );
         assert_eq!(rig.gateway.metric("tollgate_config_current", "").await, 0.0, "{what}");
         assert_eq!(revision(&rig).await, first, "{what}");
     }
@@ -108,7 +114,12 @@ async fn f41_a_half_written_edit_fails_nobody() {
     drop(file);
     assert!(rig.gateway.metric_reaches("tollgate_config_reloads_total", 1.0).await);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let models: Vec<_> = load.end().await.iter().map(|answer| answer.header("x-tollgate-model").to_owned()).collect();
+    let models: Vec<_> = load
+        .end()
+        .await
+        .iter()
+        .map(|answer| answer.header("x-tollgate-model").to_owned())
+        .collect();
     assert!(models.iter().all(|model| model == "openai/echo" || model == "anthropic/echo"));
     let answer = rig.caller.ask(Dialect::OpenAi, "r", false).await;
     assert_eq!(answer.header("x-tollgate-model"), "anthropic/echo");
@@ -121,8 +132,12 @@ async fn f41_fifty_reloads_fail_nobody_and_mix_nothing() {
     let load = Load::on(&rig, "r");
     for number in 1..=50 {
         let target = if number % 2 == 0 { "openai" } else { "anthropic" };
-        rig.gateway.edit(&format!("{}\n# edit {number}\n", plan(target).config(rig.mock.addr())));
-        assert!(rig.gateway.metric_reaches("tollgate_config_reloads_total", f64::from(number)).await, "edit {number} was not taken");
+        rig.gateway
+            .edit(&format!("{}\n# edit {number}\n", plan(target).config(rig.mock.addr())));
+        assert!(
+            rig.gateway.metric_reaches("tollgate_config_reloads_total", f64::from(number)).await,
+            "edit {number} was not taken"
+        );
     }
     let mut models: HashMap<String, String> = HashMap::new();
     for answer in load.end().await {
@@ -137,8 +152,6 @@ async fn f41_fifty_reloads_fail_nobody_and_mix_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_g7_what_a_reload_gives_and_takes_holds_at_once() {
     let rig = plan("openai").start().await;
-    let keys = "  - { name: second, team: narrow, secret: env:SECOND }";
-    let _ = keys;
     let other = Plan {
         routes: "  s: { targets: [{ model: anthropic/echo }] }".into(),
         ..Plan::default()
@@ -147,11 +160,21 @@ async fn r_g7_what_a_reload_gives_and_takes_holds_at_once() {
     rig.gateway.edit(&other.config(rig.mock.addr()));
     assert!(rig.gateway.metric_reaches("tollgate_config_reloads_total", 1.0).await);
     assert_eq!(rig.caller.ask(Dialect::OpenAi, "s", false).await.status, 200);
-    assert_eq!(rig.caller.ask(Dialect::OpenAi, "r", false).await.status, 404, "a route that was taken away");
-    let disabled = other.config(rig.mock.addr()).replace("name: tester", "disabled: true, name: tester");
+    assert_eq!(
+        rig.caller.ask(Dialect::OpenAi, "r", false).await.status,
+        404,
+        "a route that was taken away"
+    );
+    let disabled = other
+        .config(rig.mock.addr())
+        .replace("name: tester", "disabled: true, name: tester");
     rig.gateway.edit(&disabled);
     assert!(rig.gateway.metric_reaches("tollgate_config_reloads_total", 2.0).await);
-    assert_eq!(rig.caller.ask(Dialect::OpenAi, "s", false).await.status, 401, "a key that was taken away");
+    assert_eq!(
+        rig.caller.ask(Dialect::OpenAi, "s", false).await.status,
+        401,
+        "a key that was taken away"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -179,10 +202,17 @@ async fn f41_a_broken_config_at_the_start_is_served_by_the_last_good_one() {
     };
     let second = Gateway::start(&settings);
     let answer = Caller::new(second.address, CALLER_KEY).ask(Dialect::OpenAi, "r", false).await;
-    assert_eq!((answer.status, answer.header("x-tollgate-model")), (200, "anthropic/echo"), "{:?}", answer.body);
+    assert_eq!(
+        (answer.status, answer.header("x-tollgate-model")),
+        (200, "anthropic/echo"),
+        "{:?}",
+        answer.body
+    );
     assert_eq!(second.metric("tollgate_config_current", "").await, 0.0);
     second.line_with("the last good config").await;
     settings.data = None;
-    let refused = Gateway::try_start(&settings).err().expect("a broken config and no other one: it must not start");
+    let refused = Gateway::try_start(&settings)
+        .err()
+        .expect("a broken config and no other one: it must not start");
     assert!(refused.contains("is not valid") && refused.contains("line"), "{refused}");
 }
