@@ -78,7 +78,7 @@ pub async fn send(client: &Client, pass: &Pass, plan: &Plan, call: &Call, draft:
             made += 1;
             let fault = match walk.attempt(deployment, now, draft).await {
                 Ok(answer) => {
-                    note_fallback(draft, deployment, last.as_ref());
+                    note_fallback(draft, route, plan, deployment, last.as_ref());
                     return Ok(answer);
                 }
                 Err(fault) => fault,
@@ -170,8 +170,12 @@ impl Walk<'_> {
             };
             return Ok((body, Loss::default()));
         }
+        let request = call.request()?;
+        if request.messages.is_empty() {
+            return Err(Malformed::at("messages", "the array is empty; send at least one message").into());
+        }
         let mut loss = Loss::default();
-        let body = door.dialect.write_request(call.operation, call.request()?, &door.target, &mut loss);
+        let body = door.dialect.write_request(call.operation, request, &door.target, &mut loss);
         Ok((Bytes::from(body), loss))
     }
 
@@ -343,14 +347,15 @@ fn rest(door: &Door, credential: &Credential, fault: &Fault, now: Instant) {
     }
 }
 
-fn note_fallback(draft: &mut Draft, answered: &Deployment, last: Option<&Fault>) {
-    let record = draft.record();
-    let first = record.attempts.first().map(|attempt| attempt.deployment.clone());
-    if let (Some(first), Some(fault)) = (first, last)
-        && first != answered.name
-    {
-        let reason = crate::record::kind_name(fault.kind);
-        draft.record_mut().fallback = Some(format!("from={first}; reason={reason}"));
+/// A weaker answer is never silent: it says what should have answered, and why that did not.
+fn note_fallback(draft: &mut Draft, route: &Route, plan: &Plan, answered: &Deployment, last: Option<&Fault>) {
+    let Some(first) = route.deployment(plan.first_choice()) else {
+        return;
+    };
+    if first.name != answered.name {
+        let fault = last.map(|fault| crate::record::kind_name(fault.kind));
+        let reason = plan.passed_over().or(fault).unwrap_or("unavailable");
+        draft.record_mut().fallback = Some(format!("from={}; reason={reason}", first.name));
     }
 }
 

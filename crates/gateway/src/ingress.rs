@@ -18,6 +18,11 @@ use tollgate_wire::request::Request;
 /// A caller that sends nothing of its body for this long is given up.
 const BODY_IDLE: Duration = Duration::from_secs(30);
 
+/// How much of a refused body is read on, in bytes.
+const DISCARDED_BYTES_MAX: usize = 256 << 20;
+/// And for how long.
+const DISCARDING: Duration = Duration::from_secs(10);
+
 /// Which API a path belongs to.
 #[derive(Clone, Copy)]
 pub struct Door {
@@ -88,9 +93,19 @@ fn nearest(path: &str) -> &'static dyn Dialect {
 /// # Errors
 /// NotFound, MethodNotAllowed, UnsupportedMedia, TooLarge, Timeout, Malformed.
 pub async fn read(door: Door, parts: Parts, body: Incoming, from: IpAddr, bytes_max: usize) -> Result<Call, Fault> {
-    let operation = known_operation(door, &parts)?;
-    refuse_coding(&parts.headers)?;
-    let body = read_body(body, bytes_max).await?;
+    let mut body = body;
+    let read = async {
+        let operation = known_operation(door, &parts)?;
+        refuse_coding(&parts.headers)?;
+        Ok::<_, Fault>((operation, read_body(&mut body, bytes_max).await?))
+    };
+    let (operation, body) = match read.await {
+        Ok(read) => read,
+        Err(fault) => {
+            discard(&mut body, &parts.headers).await;
+            return Err(fault);
+        }
+    };
     let envelope = door.dialect.scan(operation, &body)?;
     let wanted_by = wanted_by(&parts.headers)?;
     Ok(Call {
@@ -150,11 +165,11 @@ fn wanted_by(headers: &HeaderMap) -> Result<Option<Instant>, Fault> {
     Ok(Some(crate::clock::instant() + Duration::from_millis(wanted.into())))
 }
 
-async fn read_body(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+async fn read_body(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
     if body.size_hint().lower() > bytes_max as u64 {
         return Err(too_large(bytes_max));
     }
-    let Some(first) = next_chunk(&mut body).await? else {
+    let Some(first) = next_chunk(body).await? else {
         return Ok(Bytes::new());
     };
     if first.len() > bytes_max {
@@ -166,13 +181,32 @@ async fn read_body(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Fault>
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(bytes_max);
     let mut whole = BytesMut::with_capacity(first.len() + expected);
     whole.extend_from_slice(&first);
-    while let Some(chunk) = next_chunk(&mut body).await? {
+    while let Some(chunk) = next_chunk(body).await? {
         if whole.len() + chunk.len() > bytes_max {
             return Err(too_large(bytes_max));
         }
         whole.extend_from_slice(&chunk);
     }
     Ok(whole.freeze())
+}
+
+/// Reads on after a refusal, for a while: a connection that is closed on a caller in mid-sentence is reset, and the caller never
+/// sees why. One that waits for our word before it sends anything is not asked to.
+async fn discard(body: &mut Incoming, headers: &HeaderMap) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
+    let mut left = DISCARDED_BYTES_MAX;
+    let rest = async {
+        while let Ok(Some(chunk)) = next_chunk(body).await {
+            left = left.saturating_sub(chunk.len());
+            if left == 0 {
+                return;
+            }
+        }
+    };
+    // Whoever sends for longer than that is cut off after all.
+    let _ = tokio::time::timeout(DISCARDING, rest).await;
 }
 
 async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {

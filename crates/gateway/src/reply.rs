@@ -124,7 +124,8 @@ pub fn facts(headers: &mut HeaderMap, record: &Record) {
     set(headers, REQUEST_ID, &record.request_id);
     set(headers, ANTHROPIC_REQUEST_ID, &record.request_id);
     set(headers, CONFIG, &record.config);
-    if let Some(route) = record.route.as_deref() {
+    // A model that is asked for directly is a route of its own name.
+    if let Some(route) = record.route.as_deref().or(record.asked.as_deref()) {
         set(headers, ROUTE, route);
     }
     if let Some(model) = record.model.as_deref() {

@@ -27,7 +27,7 @@ pub fn plan(pass: &Pass, call: &Call, now: Now, dice: &mut Dice) -> Result<Plan,
     };
     if route.on_loss == OnLoss::Avoid && plan.attempts().len() > 1 {
         let request = call.request()?;
-        plan.prefer(|id| {
+        plan.prefer("loss", |id| {
             route.deployment(id).is_some_and(|deployment| {
                 let door = deployment.door(call.dialect);
                 let mut loss = Loss::default();
@@ -45,6 +45,6 @@ pub fn plan(pass: &Pass, call: &Call, now: Now, dice: &mut Dice) -> Result<Plan,
 fn prefer_healthy(plan: &mut Plan, route: &Route, now: Now) {
     let unhealthy = |id| route.deployment(id).is_some_and(|deployment| !deployment.would_admit(now.instant));
     if plan.attempts().iter().any(|id| unhealthy(*id)) {
-        plan.prefer(|id| !unhealthy(id));
+        plan.prefer("unavailable", |id| !unhealthy(id));
     }
 }

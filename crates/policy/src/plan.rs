@@ -17,6 +17,8 @@ pub struct Candidate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     attempts: Vec<DeploymentId>,
+    first_choice: DeploymentId,
+    passed_over: Option<&'static str>,
 }
 
 impl Plan {
@@ -29,7 +31,12 @@ impl Plan {
                 attempts.push(deployment);
             }
         }
-        (!attempts.is_empty()).then_some(Self { attempts })
+        let first_choice = *attempts.first()?;
+        Some(Self {
+            attempts,
+            first_choice,
+            passed_over: None,
+        })
     }
 
     /// The deployments in order.
@@ -38,10 +45,27 @@ impl Plan {
         &self.attempts
     }
 
-    /// Moves to the front, in their order, those for which `keep` is true (all stay in the plan).
-    pub fn prefer(&mut self, keep: impl Fn(DeploymentId) -> bool) {
+    /// What the strategy would have tried first.
+    #[must_use]
+    pub fn first_choice(&self) -> DeploymentId {
+        self.first_choice
+    }
+
+    /// Why the first choice is not tried first, where it is not.
+    #[must_use]
+    pub fn passed_over(&self) -> Option<&'static str> {
+        self.passed_over
+    }
+
+    /// Moves to the front, in their order, those for which `keep` is true (all stay in the plan). `reason` says what is wrong with
+    /// the others.
+    pub fn prefer(&mut self, reason: &'static str, keep: impl Fn(DeploymentId) -> bool) {
+        let first = self.attempts.first().copied();
         // A stable sort by "not preferred".
         self.attempts.sort_by_key(|deployment| !keep(*deployment));
+        if first != self.attempts.first().copied() {
+            self.passed_over.get_or_insert(reason);
+        }
     }
 }
 
@@ -91,8 +115,11 @@ mod tests {
     #[test]
     fn preferring_keeps_the_order_and_drops_nothing() {
         let mut plan = Plan::new(&[], &[1, 2, 3, 4].map(DeploymentId)).unwrap();
-        plan.prefer(|id| id.0 % 2 == 0);
+        plan.prefer("all are well", |_| true);
+        assert_eq!(plan.passed_over(), None);
+        plan.prefer("odd", |id| id.0 % 2 == 0);
         assert_eq!(plan.attempts(), [2, 4, 1, 3].map(DeploymentId));
+        assert_eq!((plan.first_choice(), plan.passed_over()), (DeploymentId(1), Some("odd")));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use crate::loss::Loss;
 use crate::request::{Effort, Reasoning, ReasoningMode, Request, ToolChoice};
 use crate::target::{ModelFacts, Target, Thinking};
 
-/// The output limit where neither the caller nor the catalog knows one (P1): what every model of the dialect can give.
-const OUTPUT_TOKENS_DEFAULT: u64 = 4096;
+/// The output limit where neither the caller nor the catalog knows one (P1): high enough to cut nothing short, and what present
+/// models of the dialect can give. Older ones are in the catalog.
+const OUTPUT_TOKENS_DEFAULT: u64 = 32_000;
 /// The smallest thinking budget that the dialect accepts.
 const BUDGET_TOKENS_MIN: u64 = 1024;
 

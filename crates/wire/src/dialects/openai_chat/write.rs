@@ -115,7 +115,11 @@ fn json_object(out: &mut ObjectWriter<'_>, key: &str) {
 fn limits(top: &mut Top<'_, '_>, request: &Request, target: &Target) {
     if let Some(tokens) = request.max_tokens {
         // OpenAI's reasoning models refuse the older name, and most other servers know only that one.
-        let name = if target.facts.max_completion_tokens { "max_completion_tokens" } else { "max_tokens" };
+        let name = if target.facts.max_completion_tokens {
+            "max_completion_tokens"
+        } else {
+            "max_tokens"
+        };
         top.field(name, |out, key, _| out.integer(key, tokens));
     }
     let sampling = target.facts.sampling;

@@ -272,7 +272,7 @@ fn what_cannot_be_carried_is_named() {
         },
         finish(Finish::Stop),
     ];
-    let lost = "system_fingerprint, content.audio, reasoning, reasoning.signature, n";
+    let lost = "content.audio, reasoning, reasoning.signature, n";
     let (message, loss) = whole(&events);
     assert_eq!(
         (&message["content"], loss.as_str()),

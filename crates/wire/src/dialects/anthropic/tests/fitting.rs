@@ -29,7 +29,7 @@ fn numbers(request: &Request, facts: ModelFacts) -> String {
         .as_object()
         .unwrap()
         .iter()
-        .filter(|(name, _)| shown.contains(&name.as_str()) && (*name != "max_tokens" || body["max_tokens"] != 4096));
+        .filter(|(name, _)| shown.contains(&name.as_str()) && (*name != "max_tokens" || body["max_tokens"] != 32_000));
     let fields: Vec<String> = fields.map(|(name, value)| format!("{name}={value}")).collect();
     format!("{} | {loss}", fields.join(" "))
 }
@@ -94,7 +94,7 @@ fn reasoning_is_asked_for_as_the_model_understands_it() {
         (
             thinks(M::Unsaid, Some(E::Minimal)),
             model(Thinking::Budget, &[], None),
-            format!("max_tokens=5120 {} | ", budget(1024)),
+            format!("max_tokens=33024 {} | ", budget(1024)),
         ),
         (
             thinks(M::Unsaid, Some(E::XHigh)),
@@ -150,7 +150,7 @@ fn reasoning_is_asked_for_as_the_model_understands_it() {
         (
             thinks(M::Budget(500), None),
             model(Thinking::Unknown, &[], None),
-            format!("max_tokens=5120 {} | ", budget(1024)),
+            format!("max_tokens=33024 {} | ", budget(1024)),
         ),
     ] {
         assert_eq!(numbers(&asked, facts), expected, "{:?}", asked.reasoning);
@@ -295,7 +295,7 @@ fn limits_stops_and_quirks() {
     );
     assert_eq!(
         (&body["model"], &body["max_tokens"], &body["stop_sequences"], loss.as_str()),
-        (&json!("theirs"), &json!(4096), &json!(["END"]), "stop")
+        (&json!("theirs"), &json!(32_000), &json!(["END"]), "stop")
     );
     request.stop = vec!["END".to_owned()];
     request.max_tokens = Some(100_000);
