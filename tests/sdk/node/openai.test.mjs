@@ -216,12 +216,15 @@ describe('openai, access', { skip: !GATEWAY && 'only a gateway refuses' }, () =>
     assert.equal((await call(NARROW_KEY, 'mock/echo')).choices[0].message.content, 'x');
   });
 
-  test('malformed and too large', async () => {
+  test('malformed', async () => {
     await fails(client.post('/chat/completions', { body: { model: 'mock/echo', messages: 7 } }), OpenAI.BadRequestError);
-    const error = await fails(
-      client.chat.completions.create({ model: 'mock/echo', messages: [user('x'.repeat(2 << 20))] }),
-      OpenAI.APIError,
-    );
-    assert.equal(error.status, 413);
+  });
+
+  test('too large, told and not cut off', async () => {
+    // Node gives up on an answer that comes together with a reset, so that what is still being sent must be taken in.
+    for (const bytes of [2 << 20, 8 << 20, 8 << 20, 8 << 20]) {
+      const asked = client.chat.completions.create({ model: 'mock/echo', messages: [user('x'.repeat(bytes))] });
+      assert.equal((await fails(asked, OpenAI.APIError)).status, 413, `${bytes} bytes`);
+    }
   });
 });

@@ -56,20 +56,28 @@ async fn f24_a_storm_of_5xx_opens_the_breaker_and_one_probe_closes_it() {
         ..Plan::default()
     };
     let rig = plan.start().await;
-    let began = Instant::now();
-    for number in 0..60 {
+    for _ in 0..5 {
         let answer = rig.caller.ask(Dialect::OpenAi, "ill", false).await;
-        assert!(matches!(answer.status, 500 | 503), "{number} {} {:?}", answer.status, answer.body);
-        if 5 <= number {
-            assert_eq!(answer.status, 503, "{number}");
-            assert_eq!(answer.header("x-tollgate-attempts"), "0", "{number}");
-            assert!(!answer.header("retry-after").is_empty());
-        }
+        assert_eq!(answer.status, 500, "{:?}", answer.body);
     }
-    assert!(began.elapsed() < Duration::from_secs(1), "too slow to show anything");
+    // It is open for a second.
+    let opened = Instant::now();
+    let mut turned_away = 0;
+    while opened.elapsed() < Duration::from_millis(600) {
+        let answer = rig.caller.ask(Dialect::OpenAi, "ill", false).await;
+        assert_eq!(
+            (answer.status, answer.header("x-tollgate-attempts")),
+            (503, "0"),
+            "{:?}",
+            answer.body
+        );
+        assert!(!answer.header("retry-after").is_empty());
+        turned_away += 1;
+    }
+    assert!(10 < turned_away, "too slow to show anything");
     assert_eq!(rig.bill("lorem-3").len(), 5, "the breaker did not open after five");
-    // It opens for a second; then one probe finds the provider well.
-    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    // Then one probe finds the provider well.
+    tokio::time::sleep(Duration::from_millis(900)).await;
     for _ in 0..5 {
         assert_eq!(rig.caller.ask(Dialect::OpenAi, "ill", false).await.status, 200);
     }

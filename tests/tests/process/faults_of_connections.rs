@@ -83,3 +83,34 @@ async fn f19_an_end_without_the_terminator_is_an_error_event() {
     ])
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_may_shorten_the_total_timer_and_not_lengthen_it() {
+    let rig = Rig::with_routes("  second: { targets: [{ model: openai/lorem-3+stall-after-head }], timeouts: { total: 1s } }").await;
+    for dialect in Dialect::ALL {
+        for (wanted, model, at_least, at_most) in [
+            ("300", "openai/lorem-2+stall-before-first-byte", 300, 1_500),
+            ("60000", "second", 1_000, 3_000),
+        ] {
+            let answer = rig
+                .caller
+                .clone()
+                .with("x-tollgate-timeout-ms", wanted)
+                .ask(dialect, model, true)
+                .await;
+            assert_eq!(
+                (answer.status, dialect.error_code(&answer.json()).as_str()),
+                (504, "upstream_timeout")
+            );
+            let took = answer.took.as_millis();
+            assert!((at_least..at_most).contains(&took), "{wanted}: {took} ms");
+        }
+        let answer = rig
+            .caller
+            .clone()
+            .with("x-tollgate-timeout-ms", "soon")
+            .ask(dialect, "openai/echo", false)
+            .await;
+        assert_eq!(answer.status, 400);
+    }
+}

@@ -244,3 +244,22 @@ async fn trace_context_is_continued_and_recorded() {
     assert_eq!(bad.ask(Dialect::OpenAi, "openai/echo", false).await.status, 200);
     assert!(!headers_of(&rig.last_request()).iter().any(|(name, _)| name == "traceparent"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_provider_of_ones_own_is_spoken_to_in_its_dialects_own_way() {
+    let mock = tollgate_mock::Mock::start(tollgate_mock::MockSettings::default()).await.unwrap();
+    let plan = Plan {
+        providers: format!(
+            "  lab: {{ base_url: \"http://{}/anthropic\", dialect: anthropic, credentials: [env:ANTHROPIC_KEY] }}",
+            mock.addr()
+        ),
+        ..Plan::default()
+    };
+    let rig = plan.start().await;
+    for dialect in Dialect::ALL {
+        let answer = rig.caller.ask(dialect, "lab/echo", false).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
+    let page: Value = serde_json::from_str(&mock.requests_json(1)).unwrap();
+    assert!(page["requests"][0]["headers"].to_string().contains("x-api-key"), "{page}");
+}

@@ -222,3 +222,59 @@ async fn keys_of_the_data_plane_open_nothing_on_the_admin_plane() {
         404
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r_a4_no_path_and_no_host_goes_around_the_key() {
+    let rig = rig().await;
+    let paths = [
+        "/v1/chat/completions",
+        "/v1/messages",
+        "//v1/chat/completions",
+        "/v1/chat/completions/",
+        "/v1/chat//completions",
+        "/v1/./chat/completions",
+        "/v1/x/../chat/completions",
+        "/healthz/../v1/messages",
+        "/v1/%63hat/completions",
+        "/v1/chat%2fcompletions",
+        "/V1/CHAT/COMPLETIONS",
+        "/v1/messages;x=1",
+        "/v1/messages?key=x",
+        "/v1/messages#x",
+        "/metrics/../v1/messages",
+        "/admin/v1/../../v1/messages",
+        "/v1/messages/.",
+        "/v1/messages%00",
+        "/readyz",
+        "/",
+    ];
+    let hosts = [
+        "t",
+        "localhost",
+        "127.0.0.1",
+        "admin",
+        "",
+        "t:0",
+        "a@b",
+        "[::1]",
+        "metadata.google.internal",
+        "x y",
+    ];
+    let body = Dialect::OpenAi.ask("openai/echo", "hi", false).to_string();
+    for path in paths {
+        for host in hosts {
+            let length = body.len();
+            let request = format!(
+                "POST {path} HTTP/1.1\r\nhost: {host}\r\nx-forwarded-for: 127.0.0.1\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            let answer = tollgate_tests::caller::raw(rig.gateway.address, request.as_bytes(), std::time::Duration::from_secs(5)).await;
+            let status = String::from_utf8_lossy(answer.get(9..12).unwrap_or_default()).into_owned();
+            let open = matches!(path, "/readyz");
+            assert!(
+                open || ["400", "401", "404", "405"].contains(&status.as_str()),
+                "{path} {host}: {status}"
+            );
+        }
+    }
+    assert!(rig.mock.bill_json(true).contains("\"requests\":0"), "{}", rig.mock.bill_json(true));
+}

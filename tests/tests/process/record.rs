@@ -160,7 +160,15 @@ async fn metrics_are_openmetrics_and_count_right() {
     assert_eq!(sum("tollgate_panics_total", &[]), 0.0);
     assert!(!text.contains("no-such"), "what a caller makes up became a label");
     // Records and metrics are of one mind.
-    let records = rig.gateway.lines_with("\"request_id\":");
+    // Lines are written in batches.
+    let mut records = Vec::new();
+    for _ in 0..100 {
+        records = rig.gateway.lines_with("\"request_id\":");
+        if records.len() == 28 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     assert_eq!(records.len(), 28);
     let parsed = records.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
     assert_eq!(parsed.filter(|record| record["outcome"] == "completed").count(), 20);
