@@ -184,7 +184,7 @@ impl Walk<'_> {
         let mut headers = self.crossing.clone();
         let same = tollgate_wire::dialects::same(door.dialect, self.call.dialect);
         if same {
-            crate::crossing::dialect_headers(&self.call.headers, door.site.betas, &mut headers);
+            crate::crossing::dialect_headers(door.dialect, &self.call.headers, door.site.betas, &mut headers);
         }
         headers
     }
@@ -248,7 +248,7 @@ impl Walk<'_> {
             match step {
                 Step::More if !begun => {}
                 Step::Complete if !begun => return Err(bad_answer("a stream without an answer in it")),
-                Step::Broken { fault, .. } if !begun => return Err(*fault),
+                Step::Broken { fault, .. } if !begun => return Err(before_content(*fault)),
                 step => {
                     stream.keep(step);
                     return Ok(stream);
@@ -256,6 +256,14 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// A stream that broke before its first content: nothing was delivered, so the same deployment may be asked once more (FAULTS F08).
+fn before_content(mut fault: Fault) -> Fault {
+    if fault.kind == FaultKind::Truncated {
+        fault.retry = Retry::Same;
+    }
+    fault
 }
 
 /// A stream for a caller who wants a whole answer.

@@ -3,16 +3,13 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_policy::plan::Dice;
+use tollgate_wire::dialects::Dialect;
 
 use crate::ingress::Call;
 use crate::record::Draft;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
-/// Which version of the dialect the caller speaks: its body is passed on as it is, so its version must be too.
-static VERSIONS: [HeaderName; 1] = [HeaderName::from_static("anthropic-version")];
-/// Features of the dialect that the caller opts into.
-static BETAS: [HeaderName; 1] = [HeaderName::from_static("anthropic-beta")];
 /// The longest value that crosses, in bytes.
 const VALUE_BYTES_MAX: usize = 4 << 10;
 
@@ -36,11 +33,13 @@ pub fn headers(call: &Call, draft: &mut Draft, dice: &mut Dice) -> HeaderMap {
     crossing
 }
 
-/// The headers that belong to the dialect's own body, for a provider of the same dialect.
-pub fn dialect_headers(from: &HeaderMap, betas: bool, to: &mut HeaderMap) {
-    let betas = BETAS.iter().filter(|_| betas);
-    for name in VERSIONS.iter().chain(betas) {
-        copy(from, name, to);
+/// The headers that belong to the dialect's own body, for a provider of the same dialect: its version, and (where the provider
+/// knows them) the features that the caller opts into.
+pub fn dialect_headers(dialect: &dyn Dialect, from: &HeaderMap, betas: bool, to: &mut HeaderMap) {
+    let headers = dialect.headers();
+    let betas = headers.betas.iter().filter(|_| betas);
+    for name in headers.version.iter().chain(betas) {
+        copy(from, &HeaderName::from_static(name), to);
     }
 }
 
@@ -108,9 +107,12 @@ mod tests {
         }
         for (betas, expected) in [(false, 1), (true, 2)] {
             let mut to = HeaderMap::new();
-            dialect_headers(&from, betas, &mut to);
+            dialect_headers(&tollgate_wire::dialects::anthropic::Anthropic, &from, betas, &mut to);
             assert_eq!(to.len(), expected);
             assert!(to.keys().all(|name| name.as_str().starts_with("anthropic-")));
+            let mut to = HeaderMap::new();
+            dialect_headers(&tollgate_wire::dialects::openai_chat::OpenAiChat, &from, betas, &mut to);
+            assert!(to.is_empty(), "r_b5: a header of another dialect stays here");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use arc_swap::ArcSwap;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tollgate_policy::plan::Dice;
 use tollgate_upstream::client::Client;
@@ -66,11 +66,13 @@ impl Gateway {
         let door = ingress::door(call.http.uri().path());
         let seed: u64 = rand::random();
         let operation = door.operation.map_or("unknown", tollgate_wire::Operation::name);
-        let mut draft = Draft::begin(now, request_id(now, seed), door.dialect.name(), operation);
+        let draft = Draft::begin(now, request_id(now, seed), door.dialect.name(), operation);
+        // From here on there will be a record, also of a caller who leaves.
+        let mut ending = Ending::begin(draft, Arc::clone(&self.shared.telemetry));
         let mut dice = Dice::new(seed);
         // Pinned here, not handed to a function that would keep a second copy of it.
         let walked = {
-            let mut walk = pin!(self.walk(door, call, now, &mut draft, &mut dice));
+            let mut walk = pin!(self.walk(door, call, now, ending.draft(), &mut dice));
             poll_fn(|cx| caught(|| walk.as_mut().poll(cx)).map_or(Poll::Ready(None), |poll| poll.map(Some))).await
         };
         let result = walked.unwrap_or_else(|| {
@@ -81,8 +83,8 @@ impl Gateway {
             ))
         });
         match result {
-            Ok(answer) => self.reply(door, answer, draft),
-            Err(fault) => self.refuse(door, &fault, draft),
+            Ok(answer) => answered(door, answer, ending),
+            Err(fault) => refused(door, &fault, ending),
         }
     }
 
@@ -100,31 +102,30 @@ impl Gateway {
         let plan = route::plan(&pass, &call, now, dice)?; // ordered attempts; pure
         call::send(&self.client, &pass, &plan, &call, draft, dice).await // per attempt: translate → sign → send → look
     }
+}
 
-    fn reply(&self, door: Door, answer: Answer, mut draft: Draft) -> Response<AnswerBody> {
-        draft.first_byte(clock::instant());
-        draft.record_mut().status = 200;
-        let mut headers = HeaderMap::with_capacity(16);
-        reply::facts(&mut headers, draft.record());
-        let wants_stream = draft.record().stream;
-        let ending = Ending::new(draft, Arc::clone(&self.shared.telemetry), Outcome::Completed);
-        match answer {
-            Answer::Whole(bytes) if wants_stream => reply::events(bytes, headers, ending),
-            Answer::Whole(bytes) => reply::whole(bytes, headers, ending),
-            Answer::Live(stream) => reply::live(*stream, door.dialect, headers, ending),
-        }
+fn answered(door: Door, answer: Answer, mut ending: Ending) -> Response<AnswerBody> {
+    let draft = ending.draft();
+    draft.first_byte(clock::instant());
+    draft.record_mut().status = 200;
+    let headers = reply::facts(draft.record());
+    let wants_stream = draft.record().stream;
+    match answer {
+        Answer::Whole(bytes) if wants_stream => reply::events(bytes, headers, ending),
+        Answer::Whole(bytes) => reply::whole(bytes, headers, ending),
+        Answer::Live(stream) => reply::live(*stream, door.dialect, headers, ending),
     }
+}
 
-    fn refuse(&self, door: Door, fault: &Fault, mut draft: Draft) -> Response<AnswerBody> {
-        draft.first_byte(clock::instant());
-        draft.fail(fault);
-        let (status, body) = reply::fault_parts(door.dialect, fault, &draft.record().request_id);
-        draft.record_mut().status = status;
-        let mut headers = HeaderMap::with_capacity(16);
-        reply::facts(&mut headers, draft.record());
-        let ending = Ending::new(draft, Arc::clone(&self.shared.telemetry), Outcome::Failed);
-        reply::fault(status, body, fault, ending, headers)
-    }
+fn refused(door: Door, fault: &Fault, mut ending: Ending) -> Response<AnswerBody> {
+    ending.expect(Outcome::Failed);
+    let draft = ending.draft();
+    draft.first_byte(clock::instant());
+    draft.fail(fault);
+    let (status, body) = reply::fault_parts(door.dialect, fault, &draft.record().request_id);
+    draft.record_mut().status = status;
+    let headers = reply::facts(draft.record());
+    reply::fault(status, body, fault, ending, headers)
 }
 
 /// Time first, so that ids sort; then the dice's seed, so that the exchange can be replayed.

@@ -157,7 +157,7 @@ pub struct UsageRecord {
     pub reasoning: u64,
 }
 
-/// A record that is being written. Closed by [`Draft::close`]; what is not known by then stays out.
+/// A record that is being written. What is not known when it is closed stays out.
 #[derive(Debug)]
 pub struct Draft {
     /// Boxed: it goes through many hands.
@@ -306,11 +306,9 @@ impl Draft {
     }
 
     /// Closes the record.
-    #[must_use]
-    pub fn close(mut self, outcome: Outcome, now: Instant) -> Box<Record> {
+    pub fn close(&mut self, outcome: Outcome, now: Instant) {
         self.record.outcome = outcome;
         self.record.total_ms = ms(now.saturating_duration_since(self.started));
-        self.record
     }
 }
 

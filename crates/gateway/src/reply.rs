@@ -120,7 +120,10 @@ fn advice(fault: &Fault, attempts: Option<&HeaderValue>) -> Option<&'static str>
 }
 
 /// The headers that every answer has.
-pub fn facts(headers: &mut HeaderMap, record: &Record) {
+#[must_use]
+pub fn facts(record: &Record) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(16);
+    let headers = &mut map;
     set(headers, REQUEST_ID, &record.request_id);
     set(headers, ANTHROPIC_REQUEST_ID, &record.request_id);
     set(headers, CONFIG, &record.config);
@@ -144,6 +147,7 @@ pub fn facts(headers: &mut HeaderMap, record: &Record) {
     if let Some(id) = record.provider_request_id.as_deref() {
         set(headers, PROVIDER_REQUEST_ID, id);
     }
+    map
 }
 
 /// Names that a header cannot hold are left out: the record has them.

@@ -41,25 +41,57 @@ pub struct Live {
     ending: Option<Ending>,
 }
 
-/// What must be done once at the end.
+/// An exchange that is going on, with its record. It ends exactly once: by `close`, or, when it is dropped before that, because the
+/// caller left.
 pub struct Ending {
     draft: Draft,
     telemetry: Arc<Telemetry>,
+    /// If all goes well from here.
     outcome: Outcome,
+    closed: bool,
 }
 
 impl Ending {
-    /// An ending that writes that record. `outcome`: if all goes well from here.
+    /// The exchange begins.
     #[must_use]
-    pub fn new(draft: Draft, telemetry: Arc<Telemetry>, outcome: Outcome) -> Self {
+    pub fn begin(draft: Draft, telemetry: Arc<Telemetry>) -> Self {
         telemetry.metrics.open_exchanges.inc();
-        Self { draft, telemetry, outcome }
+        Self {
+            draft,
+            telemetry,
+            outcome: Outcome::Completed,
+            closed: false,
+        }
     }
 
-    fn finish(self, outcome: Outcome) {
+    /// The record so far.
+    pub fn draft(&mut self) -> &mut Draft {
+        &mut self.draft
+    }
+
+    /// What the exchange will have been, if all goes well from here.
+    pub fn expect(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    fn close(&mut self, outcome: Outcome) {
+        if std::mem::replace(&mut self.closed, true) {
+            return;
+        }
         self.telemetry.metrics.open_exchanges.dec();
-        let record = self.draft.close(outcome, clock::instant());
-        self.telemetry.record(&record);
+        self.draft.close(outcome, clock::instant());
+        self.telemetry.record(self.draft.record());
+    }
+
+    fn close_as_expected(mut self) {
+        let outcome = self.outcome;
+        self.close(outcome);
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.close(Outcome::Aborted);
     }
 }
 
@@ -147,8 +179,7 @@ impl Live {
         if let Some(loss) = self.stream.channel().loss() {
             ending.draft.lose(loss);
         }
-        let outcome = ending.outcome;
-        ending.finish(outcome);
+        ending.close_as_expected();
     }
 }
 
@@ -161,8 +192,7 @@ impl Body for AnswerBody {
             Self::Whole(whole) => {
                 let bytes = whole.bytes.take();
                 if let Some(ending) = whole.ending.take_if(|_| bytes.is_some()) {
-                    let outcome = ending.outcome;
-                    ending.finish(outcome);
+                    ending.close_as_expected();
                 }
                 Poll::Ready(bytes)
             }
@@ -195,24 +225,14 @@ impl Body for AnswerBody {
     }
 }
 
-impl Drop for Whole {
-    fn drop(&mut self) {
-        if let Some(ending) = self.ending.take() {
-            ending.finish(Outcome::Aborted);
-        }
-    }
-}
-
 impl Drop for Live {
     fn drop(&mut self) {
-        if let Some(mut ending) = self.ending.take() {
-            // Whoever left after the last byte missed nothing.
-            let complete = self.over && self.last.is_none();
-            let outcome = if complete { ending.outcome } else { Outcome::Aborted };
-            if let Some(loss) = self.stream.channel().loss() {
-                ending.draft.lose(loss);
-            }
-            ending.finish(outcome);
+        if let (Some(ending), Some(loss)) = (&mut self.ending, self.stream.channel().loss()) {
+            ending.draft.lose(loss);
+        }
+        // Whoever left after the last byte missed nothing.
+        if self.over && self.last.is_none() {
+            self.finish();
         }
     }
 }

@@ -67,10 +67,15 @@ pub enum Event {
 }
 
 impl Event {
-    /// True when the answer itself has begun: from here on no other attempt may answer instead.
+    /// True when the answer itself has begun: from here on no other attempt may answer instead. A block that is only announced is
+    /// no content yet.
     #[must_use]
     pub fn commits(&self) -> bool {
-        matches!(self, Self::Open { .. } | Self::Delta { .. } | Self::Finish { .. })
+        match self {
+            Self::Open { kind, .. } => !matches!(kind, Block::Text | Block::Reasoning | Block::Refusal),
+            Self::Delta { .. } | Self::Finish { .. } => true,
+            _ => false,
+        }
     }
 }
 

@@ -46,10 +46,12 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Takes a field; a `null` counts as absent.
+    /// Takes a field; a `null` counts as absent. Where a key is repeated its last value counts, as for most JSON parsers, and
+    /// none is left over.
     pub fn take(&mut self, name: &str) -> Option<&'a RawValue> {
-        let at = self.entries.iter().position(|(key, _)| key == name)?;
+        let at = self.entries.iter().rposition(|(key, _)| key == name)?;
         let (_, raw) = self.entries.remove(at);
+        self.entries.retain(|(key, _)| key != name);
         (raw.get() != "null").then_some(raw)
     }
 

@@ -93,6 +93,12 @@ impl Provider {
         Some(deployment)
     }
 
+    /// Forgets deployments that no route holds.
+    pub(super) fn forget_unused(&self) {
+        let mut deployments = self.deployments.lock().unwrap_or_else(PoisonError::into_inner);
+        deployments.retain(|_, deployment| Arc::strong_count(deployment) > 1);
+    }
+
     /// The breakers of its deployments.
     pub(super) fn breakers(&self) -> Vec<(String, Arc<Mutex<Breaker>>)> {
         let deployments = self.deployments.lock().unwrap_or_else(PoisonError::into_inner);

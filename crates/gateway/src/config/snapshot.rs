@@ -17,7 +17,7 @@ use tollgate_wire::dialects::DIALECTS;
 use super::providers::{BuildError, Provider, Providers};
 use super::{Raw, World, raw};
 
-/// Names of the form `provider/upstream-model` that were asked for and are kept built; more are refused.
+/// Names of the form `provider/upstream-model` that were asked for and are kept built; then all are forgotten and built anew.
 const DIRECT_NAMES_MAX: usize = 10_000;
 /// The longest name of a model.
 const NAME_BYTES_MAX: usize = 256;
@@ -85,8 +85,6 @@ pub enum Unknown {
     Name(String),
     /// It cannot be the name of a model.
     Ill,
-    /// Too many different names were asked for.
-    TooMany,
 }
 
 impl std::fmt::Display for Unknown {
@@ -100,7 +98,6 @@ impl std::fmt::Display for Unknown {
                 f,
                 "a model's name has up to {NAME_BYTES_MAX} of the characters A-Z a-z 0-9 . _ : @ / ~ + -"
             ),
-            Self::TooMany => f.write_str("too many different models were asked for by name; define the model under models"),
         }
     }
 }
@@ -173,7 +170,9 @@ impl Snapshot {
         let route = self.direct_route(name)?;
         let mut direct = self.direct.write().unwrap_or_else(PoisonError::into_inner);
         if direct.len() >= DIRECT_NAMES_MAX {
-            return Err(Unknown::TooMany);
+            // Names are made up by callers: one of them must not take their place from the others.
+            direct.clear();
+            self.providers.values().for_each(Provider::forget_unused);
         }
         Ok(Asked::Model(Arc::clone(direct.entry(name.to_owned()).or_insert(route))))
     }

@@ -109,6 +109,9 @@ impl Log {
     fn line(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut line = Vec::with_capacity(1024);
         write(&mut line);
+        if line.iter().any(|byte| matches!(byte, 0x7f | 0xc2)) {
+            line = without_controls(&line);
+        }
         line.push(b'\n');
         let mut waiting = self.shared.waiting();
         if waiting.bytes.len() + line.len() > WAITING_BYTES_MAX {
@@ -155,6 +158,18 @@ fn write_all(shared: &Shared, mut sink: Box<dyn Write + Send>) {
         batch.clear();
         batch.shrink_to(1 << 20);
     }
+}
+
+/// The line with U+007F to U+009F escaped: JSON allows them raw, and some terminals obey them (FAULTS R-D6).
+fn without_controls(line: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(line.len() + 16);
+    for c in String::from_utf8_lossy(line).chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' => out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes()),
+            c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+    }
+    out
 }
 
 /// `12:00:01Z 200 completed support-chat openai/gpt-4o 812ms in=12 out=40 team=support req_…`

@@ -46,6 +46,15 @@ impl Operation {
     }
 }
 
+/// Request headers that belong to a format's body, by their lower-case names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DialectHeaders {
+    /// They say which version of the format is spoken.
+    pub version: &'static [&'static str],
+    /// They name features that the caller opts into.
+    pub betas: &'static [&'static str],
+}
+
 /// A wire format, both sides of it.
 pub trait Dialect: Sync + Send {
     /// Its name in config and records.
@@ -56,6 +65,11 @@ pub trait Dialect: Sync + Send {
 
     /// The provider-side path of an operation, to be appended to the provider's base URL.
     fn endpoint(&self, op: Operation) -> &'static str;
+
+    /// The request headers that belong to its body; most formats have none.
+    fn headers(&self) -> DialectHeaders {
+        DialectHeaders::default()
+    }
 
     /// Reads what we need of a caller's body without parsing it.
     ///

@@ -32,13 +32,22 @@ impl Splitter {
     pub fn push(&mut self, bytes: &[u8], mut each: impl FnMut(&[u8]) -> Result<(), Malformed>) -> Result<(), Malformed> {
         if self.held.is_empty() {
             let used = split(bytes, 0, &mut each)?;
-            self.hold(bytes.get(used.done..).unwrap_or_default(), used.scanned - used.done)
+            let rest = bytes.get(used.done..).unwrap_or_default();
+            // One byte more than allowed is enough to be told below.
+            self.held.extend_from_slice(rest.get(..=EVENT_BYTES_MAX).unwrap_or(rest));
+            self.scanned = used.scanned - used.done;
         } else {
+            // What is held stays where it is: an event that comes in many small pieces is not moved with each of them.
             self.held.extend_from_slice(bytes);
-            let held = std::mem::take(&mut self.held);
-            let used = split(&held, self.scanned, &mut each)?;
-            self.hold(held.get(used.done..).unwrap_or_default(), used.scanned - used.done)
+            let used = split(&self.held, self.scanned, &mut each).inspect_err(|_| self.held = Vec::new())?;
+            self.held.drain(..used.done);
+            self.scanned = used.scanned - used.done;
         }
+        if self.held.len() > EVENT_BYTES_MAX {
+            self.held = Vec::new();
+            return Err(Malformed::new("a stream event is longer than 1 MiB"));
+        }
+        Ok(())
     }
 
     /// The bytes of the last event when the stream ended without its blank line; empty: none.
@@ -51,16 +60,6 @@ impl Splitter {
     #[must_use]
     pub fn held_bytes(&self) -> usize {
         self.held.len()
-    }
-
-    fn hold(&mut self, rest: &[u8], scanned: usize) -> Result<(), Malformed> {
-        if rest.len() > EVENT_BYTES_MAX {
-            return Err(Malformed::new("a stream event is longer than 1 MiB"));
-        }
-        self.held.clear();
-        self.held.extend_from_slice(rest);
-        self.scanned = scanned;
-        Ok(())
     }
 }
 
@@ -135,9 +134,10 @@ pub fn read(event: &[u8]) -> Result<Option<SseEvent<'_>>, Malformed> {
     })
 }
 
-/// Appends one event with the given name (empty: none) and one line of data.
+/// Appends one event with the given name (empty: none) and one line of data. A name with a line break would end its line and
+/// begin another: it is left out.
 pub fn write(out: &mut Vec<u8>, name: &str, data: impl FnOnce(&mut Vec<u8>)) {
-    if !name.is_empty() {
+    if !name.is_empty() && !name.contains(['\n', '\r']) {
         out.extend_from_slice(b"event: ");
         out.extend_from_slice(name.as_bytes());
         out.push(b'\n');

@@ -256,7 +256,7 @@ const USAGES: &[&str] = &[
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn made_up_requests_pass_byte_for_byte(order in prop::collection::vec(0..97_usize, 12), seed in any::<u64>(), quirk in 0..5_usize) {

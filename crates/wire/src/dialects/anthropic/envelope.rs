@@ -47,10 +47,16 @@ pub(super) fn scan(body: &[u8]) -> Result<Envelope, Malformed> {
 }
 
 fn whole_number(text: &str) -> Result<u64, Malformed> {
-    text.strip_suffix(".0")
-        .unwrap_or(text)
-        .parse()
-        .map_err(|_| Malformed::at("max_tokens", "expected a whole number of 0 or more"))
+    // `1e3` and `5.0` are whole numbers too.
+    let spelled_otherwise = || {
+        let number = text.parse::<f64>().ok()?;
+        let whole = number.fract() == 0.0 && (0.0..9e15).contains(&number);
+        whole.then(|| format!("{number:.0}").parse().ok()).flatten()
+    };
+    text.parse()
+        .ok()
+        .or_else(spelled_otherwise)
+        .ok_or_else(|| Malformed::at("max_tokens", "expected a whole number of 0 or more"))
 }
 
 /// See [`crate::Dialect::patch`].
@@ -63,17 +69,18 @@ pub(super) fn patch(envelope: &Envelope, target: &Target) -> Patch {
     patch
 }
 
-/// Removes and renames the top-level fields that the vendor wants removed or renamed.
+/// Removes and renames the top-level fields that the vendor wants removed or renamed. A field that is there under the vendor's
+/// name too is removed instead: a key must not stand twice.
 pub(super) fn apply_quirks(fields: &[Field], quirks: &Quirks, patch: &mut Patch) {
-    for span in dropped_spans(fields, &quirks.drop) {
+    let theirs = |name: &str| quirks.rename.iter().find(|(ours, _)| ours == name).map(|(_, theirs)| theirs);
+    let gone = |field: &Field| {
+        quirks.drop.contains(&field.name) || theirs(&field.name).is_some_and(|theirs| fields.iter().any(|other| other.name == *theirs))
+    };
+    for span in dropped_spans(fields, gone) {
         patch.replace(span, Vec::new());
     }
-    for field in fields {
-        if let Some((_, theirs)) = quirks
-            .rename
-            .iter()
-            .find(|(ours, _)| *ours == field.name && !quirks.drop.contains(ours))
-        {
+    for field in fields.iter().filter(|field| !gone(field)) {
+        if let Some(theirs) = theirs(&field.name) {
             patch.replace_string(field.key.clone(), theirs);
         }
     }
@@ -81,15 +88,12 @@ pub(super) fn apply_quirks(fields: &[Field], quirks: &Quirks, patch: &mut Patch)
 
 /// The spans to cut so that no comma is left over: each run of dropped neighbours goes with the comma behind it, or, at
 /// the end of the object, with the one before it.
-fn dropped_spans(fields: &[Field], names: &[String]) -> Vec<Range<usize>> {
+fn dropped_spans(fields: &[Field], gone: impl Fn(&Field) -> bool) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
-    if names.is_empty() {
-        return spans;
-    }
     let mut kept_before: Option<&Field> = None;
     let mut run: Option<(&Field, &Field)> = None;
     for field in fields {
-        if names.contains(&field.name) {
+        if gone(field) {
             run = Some((run.map_or(field, |(first, _)| first), field));
         } else {
             if let Some((first, _)) = run.take() {

@@ -5,7 +5,7 @@
 //! `answer`, `stream` and `response` (a provider's answer), `summary`, `encode_stream` and `encode_whole` (a caller's), `fault`.
 //! Source of the format: Anthropic's OpenAPI document and the traps of WIRE.md, whose names (M1, T3 …) stand in the comments.
 
-use crate::dialects::{Decoder, Dialect, Encoder, Operation};
+use crate::dialects::{Decoder, Dialect, DialectHeaders, Encoder, Operation};
 use crate::envelope::Envelope;
 use crate::event::AnswerContext;
 use crate::fault::{Fault, Malformed};
@@ -51,6 +51,13 @@ impl Dialect for Anthropic {
     fn endpoint(&self, op: Operation) -> &'static str {
         match op {
             Operation::Chat => "/v1/messages",
+        }
+    }
+
+    fn headers(&self) -> DialectHeaders {
+        DialectHeaders {
+            version: &["anthropic-version"],
+            betas: &["anthropic-beta"],
         }
     }
 

@@ -186,8 +186,33 @@ pub(super) fn put<'f>(o: &mut ObjectWriter<'_>, fields: impl IntoIterator<Item =
     missing.iter().for_each(|(name, raw)| o.raw(name, raw));
 }
 
+/// The members that the encoders write themselves: a stray field of such a name would stand twice.
+const OURS: &[&str] = &[
+    "id",
+    "type",
+    "role",
+    "model",
+    "content",
+    "stop_reason",
+    "stop_sequence",
+    "usage",
+    "text",
+    "thinking",
+    "signature",
+    "data",
+    "name",
+    "input",
+    "index",
+    "delta",
+    "content_block",
+    "message",
+];
+
 /// Sets a raw field; a later value takes the place of an earlier one.
 pub(super) fn set(fields: &mut Vec<RawField>, name: &str, raw: &RawValue) {
+    if OURS.contains(&name) {
+        return;
+    }
     match fields.iter_mut().find(|(known, _)| known == name) {
         Some((_, value)) => *value = raw.to_owned(),
         None => fields.push((name.to_owned(), raw.to_owned())),

@@ -94,10 +94,13 @@ pub(super) fn patch(envelope: &Envelope, body: &[u8], target: &Target) -> Patch 
         StreamUsage::Always | StreamUsage::Never => mark(envelope, "stream_options", &mut gone),
     }
     for (ours, theirs) in &quirks.rename {
-        match (envelope.field(ours), envelope.field(theirs)) {
-            (Some(_), Some(_)) => mark(envelope, ours, &mut gone),
-            (Some(field), None) if !quirks.drop.contains(ours) => patch.replace_string(field.key.clone(), theirs),
-            _ => {}
+        if envelope.field(theirs).is_some() {
+            mark(envelope, ours, &mut gone);
+        }
+    }
+    for (field, _) in envelope.fields.iter().zip(&gone).filter(|(_, gone)| !**gone) {
+        if let Some((_, theirs)) = quirks.rename.iter().find(|(ours, _)| *ours == field.name) {
+            patch.replace_string(field.key.clone(), theirs);
         }
     }
     if quirks.developer_as_system {

@@ -1,54 +1,11 @@
-//! What is required and does not hold yet. Each check is ready and listed with its finding; the one test here sees that the list is
-//! true: it fails when something of it has been mended, so that whoever did it moves the check to its subject, as a test.
+//! Bugs that were found by trying the process, each with the test that found it.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use tollgate_tests::rig::Plan;
 use tollgate_tests::{Dialect, Rig};
 
-/// A check that does not hold yet.
-type Check = fn() -> Pin<Box<dyn Future<Output = ()> + Send>>;
-
-const OPEN: [(&str, Check); 5] = [
-    (
-        "F08: a stream of OpenAI's that breaks before its content is not tried again, and one of Anthropic's counts as begun with \
-         content_block_start",
-        || Box::pin(f08_a_break_before_content_is_tried_again_without_the_callers_notice()),
-    ),
-    (
-        "R-D6: U+007F to U+009F stand raw in the log's JSON; some terminals read U+009B as ESC [",
-        || Box::pin(r_d6_json_lines_hold_no_control_character_of_either_set()),
-    ),
-    (
-        "R-B5: an anthropic-version header of an OpenAI caller crosses to an OpenAI provider",
-        || Box::pin(r_b5_a_version_of_another_dialect_stays_here()),
-    ),
-    (
-        "R-D5: 10,000 made-up model names of one caller fill the table of direct names, and every new name is a 404 for everybody",
-        || Box::pin(r_d5_made_up_model_names_take_nothing_from_others()),
-    ),
-    (
-        "F44: a caller who leaves before the answer's head leaves no record and is in no metric, though the provider was asked",
-        || Box::pin(f44_whoever_leaves_before_the_answer_leaves_a_record()),
-    ),
-];
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_list_of_what_is_open_is_true() {
-    let mut mended = Vec::new();
-    for (finding, check) in OPEN {
-        match tokio::spawn(check()).await {
-            Ok(()) => mended.push(finding),
-            Err(_) => println!("open: {finding}"),
-        }
-    }
-    assert!(
-        mended.is_empty(),
-        "mended: make a test of its subject of each, and take it off this list: {mended:#?}"
-    );
-}
-
 async fn f08_a_break_before_content_is_tried_again_without_the_callers_notice() {
     for provider in ["openai", "anthropic"] {
         let plan = Plan {
@@ -69,6 +26,7 @@ async fn f08_a_break_before_content_is_tried_again_without_the_callers_notice() 
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_d6_json_lines_hold_no_control_character_of_either_set() {
     let rig = Rig::start().await;
     rig.caller.ask(Dialect::OpenAi, "e\u{9b}31mforged\u{7f}", false).await;
@@ -76,6 +34,7 @@ async fn r_d6_json_lines_hold_no_control_character_of_either_set() {
     assert!(!line.chars().any(char::is_control), "{line:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_b5_a_version_of_another_dialect_stays_here() {
     let rig = Rig::start().await;
     let caller = rig.caller.clone().with("anthropic-version", "2023-06-01");
@@ -87,6 +46,7 @@ async fn r_b5_a_version_of_another_dialect_stays_here() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_d5_made_up_model_names_take_nothing_from_others() {
     let rig = Rig::start().await;
     let mut running = tokio::task::JoinSet::new();
@@ -105,6 +65,7 @@ async fn r_d5_made_up_model_names_take_nothing_from_others() {
     assert_eq!(answer.status, 200, "{:?}", answer.body);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f44_whoever_leaves_before_the_answer_leaves_a_record() {
     let rig = Rig::start().await;
     let body = Dialect::OpenAi.ask("openai/echo+slow-first-byte-10s", "hi", false).to_string();
