@@ -193,7 +193,8 @@ async fn read_body(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Fault
 /// Reads on after a refusal, for a while: a connection that is closed on a caller in mid-sentence is reset, and the caller never
 /// sees why. One that waits for our word before it sends anything is not asked to.
 async fn discard(body: &mut Incoming, headers: &HeaderMap) {
-    if headers.contains_key(header::EXPECT) {
+    // Nor is one asked that announces more than we would read on anyway.
+    if headers.contains_key(header::EXPECT) || body.size_hint().lower() > DISCARDED_BYTES_MAX as u64 {
         return;
     }
     let mut left = DISCARDED_BYTES_MAX;
