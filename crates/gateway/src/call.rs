@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use tollgate_policy::health::Gate;
 use tollgate_policy::plan::{Dice, Plan};
 use tollgate_policy::retry::{self, Next, Standing};
 use tollgate_upstream::attempt::{self, Reply, Try};
 use tollgate_upstream::client::{Client, collect};
 use tollgate_upstream::credentials::{Credential, NoCredential};
-use tollgate_upstream::deployment::{Deployment, Door};
+use tollgate_upstream::deployment::{Asked, Deployment, Door};
 use tollgate_wire::event::{AnswerContext, Event};
 use tollgate_wire::fault::{Fault, FaultKind, Malformed, Origin, Retry};
 use tollgate_wire::loss::Loss;
@@ -71,12 +70,15 @@ pub async fn send(client: &Client, pass: &Pass, plan: &Plan, call: &Call, draft:
         let Some(deployment) = route.deployment(*id) else { continue };
         loop {
             let now = clock::instant();
-            if let Gate::Open(wait) = deployment.ask(now) {
-                last = Some(last.unwrap_or_else(|| resting(wait)));
-                break;
-            }
+            let asked = match deployment.ask(now) {
+                Ok(asked) => asked,
+                Err(wait) => {
+                    last = Some(last.unwrap_or_else(|| resting(wait)));
+                    break;
+                }
+            };
             made += 1;
-            let fault = match walk.attempt(deployment, now, draft).await {
+            let fault = match walk.attempt(deployment, asked, now, draft).await {
                 Ok(answer) => {
                     note_fallback(draft, route, plan, deployment, last.as_ref());
                     return Ok(answer);
@@ -108,21 +110,26 @@ pub async fn send(client: &Client, pass: &Pass, plan: &Plan, call: &Call, draft:
 }
 
 impl Walk<'_> {
-    /// One attempt, with what it means for the deployment's health and the credential.
-    async fn attempt(&self, deployment: &Deployment, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
+    /// One attempt, with what it means for the deployment's health and the credential. What fails before anything is sent is no
+    /// attempt, and says nothing about the deployment.
+    async fn attempt(&self, deployment: &Deployment, asked: Asked<'_>, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
         let door = deployment.door(self.call.dialect);
-        let (credential, result) = match credential_of(door, began) {
-            Ok(credential) => (credential, self.try_once(door, credential, draft).await),
-            Err(fault) => (None, Err(fault)),
-        };
+        let credential = credential_of(door, began)?;
+        let (body, loss) = self.body_for(door)?;
+        if self.route.on_loss == OnLoss::Reject && !loss.is_empty() {
+            let message = format!("{loss} cannot be carried to this model, and the route refuses losses");
+            return Err(Fault::client(FaultKind::Lossy, message).with_code("lossy_translation"));
+        }
+        let result = self.try_once(door, credential, body, draft).await;
         let ended = clock::instant();
         draft.attempt(&deployment.name, began, ended, result.as_ref().err());
         match &result {
             Ok(_) => {
-                deployment.went_well();
+                asked.went_well();
                 draft.record_mut().model = Some(deployment.name.clone());
+                draft.lose(&loss);
             }
-            Err(fault) => judge(deployment, fault, ended),
+            Err(fault) => judge(asked, fault, ended),
         }
         if let (Err(fault), Some(credential)) = (&result, credential) {
             rest(door, credential, fault, ended);
@@ -130,12 +137,7 @@ impl Walk<'_> {
         result
     }
 
-    async fn try_once(&self, door: &Door, credential: Option<&Credential>, draft: &mut Draft) -> Result<Answer, Fault> {
-        let (body, loss) = self.body_for(door)?;
-        if self.route.on_loss == OnLoss::Reject && !loss.is_empty() {
-            let message = format!("{loss} cannot be carried to this model, and the route refuses losses");
-            return Err(Fault::client(FaultKind::Lossy, message).with_code("lossy_translation"));
-        }
+    async fn try_once(&self, door: &Door, credential: Option<&Credential>, body: Bytes, draft: &mut Draft) -> Result<Answer, Fault> {
         draft.record_mut().passthrough = tollgate_wire::dialects::same(door.dialect, self.call.dialect);
         let reply = attempt::open(
             self.client,
@@ -153,9 +155,7 @@ impl Walk<'_> {
         )
         .await?;
         draft.record_mut().provider_request_id.clone_from(&reply.request_id);
-        let answer = self.read(door, reply, draft).await?;
-        draft.lose(&loss);
-        Ok(answer)
+        self.read(door, reply, draft).await
     }
 
     /// The caller's own bytes with a few spans patched, where the dialect is the same; else a translation.
@@ -326,18 +326,15 @@ fn has_other_credential(door: &Door) -> bool {
 }
 
 /// What a fault says about the deployment itself: not that it is busy, and not that the request was wrong.
-fn judge(deployment: &Deployment, fault: &Fault, now: Instant) {
+fn judge(asked: Asked<'_>, fault: &Fault, now: Instant) {
     use FaultKind as K;
     if fault.origin != Origin::Provider {
         return;
     }
     match fault.kind {
-        K::Unavailable | K::Timeout | K::Tls | K::BadUpstream | K::Truncated | K::Upstream | K::Overloaded => {
-            deployment.went_wrong(now);
-        }
-        K::Internal => {}
+        K::Unavailable | K::Timeout | K::Tls | K::BadUpstream | K::Truncated | K::Upstream | K::Overloaded => asked.went_wrong(now),
         // It answered: that is health.
-        _ if fault.provider_status.is_some() => deployment.went_well(),
+        _ if fault.provider_status.is_some() => asked.went_well(),
         _ => {}
     }
 }

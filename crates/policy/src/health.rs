@@ -60,6 +60,13 @@ impl Breaker {
             .is_none_or(|open| now >= open.until && open.probe_since.is_none_or(|since| now.duration_since(since) >= PROBE_MAX))
     }
 
+    /// A call ended without saying anything about the deployment (its caller left, or was at fault): another may probe.
+    pub fn abandon(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.probe_since = None;
+        }
+    }
+
     /// A call went well.
     pub fn success(&mut self) {
         *self = Self::default();
@@ -136,6 +143,22 @@ mod tests {
         assert_eq!(breaker.ask(later), Gate::Probe);
         assert!(matches!(breaker.ask(later + Duration::from_secs(59)), Gate::Open(_)));
         assert_eq!(breaker.ask(later + PROBE_MAX), Gate::Probe);
+    }
+
+    #[test]
+    fn an_abandoned_probe_leaves_the_way_to_the_next() {
+        let start = Instant::now();
+        let mut breaker = Breaker::default();
+        for _ in 0..FAILURES_MAX {
+            breaker.failure(start);
+        }
+        let later = start + OPEN_FOR_MIN;
+        assert_eq!(breaker.ask(later), Gate::Probe);
+        breaker.abandon();
+        assert_eq!(breaker.ask(later), Gate::Probe);
+        breaker.success();
+        breaker.abandon();
+        assert_eq!(breaker.ask(later), Gate::Closed);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! is no choice between deployments, and no vendor is named.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::uri::PathAndQuery;
@@ -116,24 +116,27 @@ impl Deployment {
     }
 
     /// Asks the breaker to call.
-    pub fn ask(&self, now: Instant) -> Gate {
-        self.breaker().ask(now)
+    ///
+    /// # Errors
+    /// How long it stays open.
+    pub fn ask(&self, now: Instant) -> Result<Asked<'_>, Duration> {
+        match self.breaker().ask(now) {
+            Gate::Open(wait) => Err(wait),
+            Gate::Closed => Ok(Asked {
+                deployment: self,
+                probes: false,
+            }),
+            Gate::Probe => Ok(Asked {
+                deployment: self,
+                probes: true,
+            }),
+        }
     }
 
     /// Whether the breaker would let a call through now; changes nothing.
     #[must_use]
     pub fn would_admit(&self, now: Instant) -> bool {
         self.breaker().would_admit(now)
-    }
-
-    /// Tells the breaker of a call that went well.
-    pub fn went_well(&self) {
-        self.breaker().success();
-    }
-
-    /// Tells the breaker of a call that failed in a way that speaks against the deployment. True when this opened it.
-    pub fn went_wrong(&self, now: Instant) -> bool {
-        self.breaker().failure(now)
     }
 
     /// The breaker, to be kept over a change of config.
@@ -145,5 +148,33 @@ impl Deployment {
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         // Its state is plain numbers: valid whatever happened to who held it.
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that the breaker let through. It reports at most once; dropped without a word, it leaves the probe to another call.
+pub struct Asked<'a> {
+    deployment: &'a Deployment,
+    probes: bool,
+}
+
+impl Asked<'_> {
+    /// The call went well.
+    pub fn went_well(mut self) {
+        self.probes = false;
+        self.deployment.breaker().success();
+    }
+
+    /// The call failed in a way that speaks against the deployment.
+    pub fn went_wrong(mut self, now: Instant) {
+        self.probes = false;
+        self.deployment.breaker().failure(now);
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if self.probes {
+            self.deployment.breaker().abandon();
+        }
     }
 }
