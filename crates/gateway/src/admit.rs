@@ -28,6 +28,10 @@ impl Pass {
 /// NotFound, Forbidden.
 pub fn enter(config: &Snapshot, caller: &Caller, call: &Call) -> Result<Pass, Fault> {
     let name = call.envelope.model.as_str();
+    // Before anything is built for a name that this key made up.
+    if !config.is_named(name) && !caller.key.may_call_model(name) {
+        return Err(not_allowed(caller, name));
+    }
     let allowed = |asked: &Asked| match asked {
         Asked::Route(_) => caller.key.may_call_route(name),
         Asked::Model(_) => caller.key.may_call_model(name),
@@ -37,17 +41,19 @@ pub fn enter(config: &Snapshot, caller: &Caller, call: &Call) -> Result<Pass, Fa
             let (Asked::Route(route) | Asked::Model(route)) = asked;
             Ok(Pass { route })
         }
-        Ok(_) => Err(Fault::client(
-            FaultKind::Forbidden,
-            format!(
-                "the key \"{}\" may not call \"{name}\"; ask its team's owner to allow it",
-                caller.key.name
-            ),
-        )
-        .with_code("model_not_allowed")
-        .with_param("model")),
+        Ok(_) => Err(not_allowed(caller, name)),
         Err(unknown) => Err(unknown_model(caller, name, &unknown.to_string())),
     }
+}
+
+fn not_allowed(caller: &Caller, name: &str) -> Fault {
+    let message = format!(
+        "the key \"{}\" may not call \"{name}\"; ask its team's owner to allow it",
+        caller.key.name
+    );
+    Fault::client(FaultKind::Forbidden, message)
+        .with_code("model_not_allowed")
+        .with_param("model")
 }
 
 /// What a name does not stand for is told only to those who could call it: others learn nothing of what exists.

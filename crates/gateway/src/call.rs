@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::HeaderMap;
 use tollgate_policy::plan::{Dice, Plan};
-use tollgate_policy::retry::{self, Next, Standing};
+use tollgate_policy::retry::{self, Next, Standing, Trigger};
 use tollgate_upstream::attempt::{self, Reply, Try};
 use tollgate_upstream::client::{Client, collect};
 use tollgate_upstream::credentials::{Credential, NoCredential};
@@ -28,6 +28,8 @@ use crate::stream::{Step, Stream};
 
 /// The largest whole answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// What a stream may send before its first content: it is held back until then.
+const PREFACE_BYTES_MAX: usize = 256 << 10;
 /// How long a refused credential rests.
 const REFUSED_REST: Duration = Duration::from_secs(60);
 
@@ -36,7 +38,13 @@ pub enum Answer {
     /// It is complete.
     Whole(Bytes),
     /// Its first content is there.
-    Live(Box<Stream>),
+    Live(Box<Stream>, Asked),
+}
+
+/// What was read of an answer.
+enum Begun {
+    Whole(Bytes),
+    Stream(Box<Stream>),
 }
 
 /// What an attempt works with.
@@ -74,6 +82,9 @@ pub async fn send(client: &Client, pass: &Pass, plan: &Plan, call: &Call, draft:
                 Ok(asked) => asked,
                 Err(wait) => {
                     last = Some(last.unwrap_or_else(|| resting(wait)));
+                    if !route.fallback_on.contains(&Trigger::Unavailable) {
+                        return Err(last.unwrap_or_else(nothing_tried));
+                    }
                     break;
                 }
             };
@@ -112,7 +123,7 @@ pub async fn send(client: &Client, pass: &Pass, plan: &Plan, call: &Call, draft:
 impl Walk<'_> {
     /// One attempt, with what it means for the deployment's health and the credential. What fails before anything is sent is no
     /// attempt, and says nothing about the deployment.
-    async fn attempt(&self, deployment: &Deployment, asked: Asked<'_>, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
+    async fn attempt(&self, deployment: &Deployment, mut asked: Asked, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
         let door = deployment.door(self.call.dialect);
         let credential = credential_of(door, began)?;
         let (body, loss) = self.body_for(door)?;
@@ -120,24 +131,38 @@ impl Walk<'_> {
             let message = format!("{loss} cannot be carried to this model, and the route refuses losses");
             return Err(Fault::client(FaultKind::Lossy, message).with_code("lossy_translation"));
         }
+        draft.attempt_begins(&deployment.name);
         let result = self.try_once(door, credential, body, draft).await;
         let ended = clock::instant();
-        draft.attempt(&deployment.name, began, ended, result.as_ref().err());
-        match &result {
-            Ok(_) => {
-                asked.went_well();
-                draft.record_mut().model = Some(deployment.name.clone());
+        draft.attempt_ended(began, ended, result.as_ref().err());
+        let fault = match result {
+            Ok(begun) => {
                 draft.lose(&loss);
+                return Ok(match begun {
+                    Begun::Whole(bytes) => {
+                        asked.went_well();
+                        Answer::Whole(bytes)
+                    }
+                    Begun::Stream(stream) => {
+                        asked.begun();
+                        Answer::Live(stream, asked)
+                    }
+                });
             }
-            Err(fault) => judge(asked, fault, ended),
+            Err(fault) => fault,
+        };
+        // A caller in a hurry says nothing about the provider.
+        let hurried = fault.kind == FaultKind::Timeout && fault.retry == Retry::Never && self.call.wanted_by.is_some();
+        if !hurried {
+            judge(&mut asked, &fault, ended);
         }
-        if let (Err(fault), Some(credential)) = (&result, credential) {
-            rest(door, credential, fault, ended);
+        if let Some(credential) = credential {
+            rest(door, credential, &fault, ended);
         }
-        result
+        Err(fault)
     }
 
-    async fn try_once(&self, door: &Door, credential: Option<&Credential>, body: Bytes, draft: &mut Draft) -> Result<Answer, Fault> {
+    async fn try_once(&self, door: &Door, credential: Option<&Credential>, body: Bytes, draft: &mut Draft) -> Result<Begun, Fault> {
         draft.record_mut().passthrough = tollgate_wire::dialects::same(door.dialect, self.call.dialect);
         let reply = attempt::open(
             self.client,
@@ -189,7 +214,7 @@ impl Walk<'_> {
         headers
     }
 
-    async fn read(&self, door: &Door, reply: Reply, draft: &mut Draft) -> Result<Answer, Fault> {
+    async fn read(&self, door: &Door, reply: Reply, draft: &mut Draft) -> Result<Begun, Fault> {
         let context = AnswerContext {
             id: draft.record().request_id.clone(),
             model: self.call.envelope.model.clone(),
@@ -200,7 +225,7 @@ impl Walk<'_> {
         if reply.streamed {
             let stream = self.begin_stream(door, reply, context, draft).await?;
             return if self.call.envelope.stream {
-                Ok(Answer::Live(Box::new(stream)))
+                Ok(Begun::Stream(Box::new(stream)))
             } else {
                 gather(stream, draft).await
             };
@@ -221,17 +246,17 @@ impl Walk<'_> {
         pipe.finish(&mut out);
         draft.observe(&events);
         draft.lose(pipe.loss());
-        Ok(Answer::Whole(Bytes::from(out)))
+        Ok(Begun::Whole(Bytes::from(out)))
     }
 
     /// The provider's own bytes go on; they are read to see that they are an answer, and what it cost.
-    fn check_whole(&self, door: &Door, body: Bytes, draft: &mut Draft) -> Result<Answer, Fault> {
+    fn check_whole(&self, door: &Door, body: Bytes, draft: &mut Draft) -> Result<Begun, Fault> {
         let mut decoder = door.dialect.decoder(self.call.operation, false);
         let mut events = Vec::new();
         let read = decoder.push(&body, &mut events).and_then(|()| decoder.end(&mut events));
         accept(read, &events)?;
         draft.observe(&events);
-        Ok(Answer::Whole(body))
+        Ok(Begun::Whole(body))
     }
 
     /// Reads a stream until its first content: until then another deployment may answer instead.
@@ -246,7 +271,8 @@ impl Walk<'_> {
             draft.observe(&events);
             let begun = events.iter().any(Event::commits);
             match step {
-                Step::More if !begun => {}
+                Step::More if !begun && stream.ready_bytes() <= PREFACE_BYTES_MAX => {}
+                Step::More if !begun => return Err(bad_answer("a stream that does not come to its content")),
                 Step::Complete if !begun => return Err(bad_answer("a stream without an answer in it")),
                 Step::Broken { fault, .. } if !begun => return Err(before_content(*fault)),
                 step => {
@@ -267,7 +293,7 @@ fn before_content(mut fault: Fault) -> Fault {
 }
 
 /// A stream for a caller who wants a whole answer.
-async fn gather(mut stream: Stream, draft: &mut Draft) -> Result<Answer, Fault> {
+async fn gather(mut stream: Stream, draft: &mut Draft) -> Result<Begun, Fault> {
     let mut whole = Vec::new();
     let mut events = Vec::new();
     loop {
@@ -277,6 +303,9 @@ async fn gather(mut stream: Stream, draft: &mut Draft) -> Result<Answer, Fault> 
         while let Some(bytes) = stream.take() {
             whole.extend_from_slice(&bytes);
         }
+        if whole.len() > ANSWER_BYTES_MAX {
+            return Err(bad_answer("an answer that does not end"));
+        }
         match step {
             Step::More => {}
             Step::Broken { fault, .. } => return Err(*fault),
@@ -284,7 +313,8 @@ async fn gather(mut stream: Stream, draft: &mut Draft) -> Result<Answer, Fault> 
                 if let Some(loss) = stream.channel().loss() {
                     draft.lose(loss);
                 }
-                return Ok(Answer::Whole(Bytes::from(whole)));
+                poll_fn(|cx| stream.poll_settled(cx)).await;
+                return Ok(Begun::Whole(Bytes::from(whole)));
             }
         }
     }
@@ -326,7 +356,7 @@ fn has_other_credential(door: &Door) -> bool {
 }
 
 /// What a fault says about the deployment itself: not that it is busy, and not that the request was wrong.
-fn judge(asked: Asked<'_>, fault: &Fault, now: Instant) {
+fn judge(asked: &mut Asked, fault: &Fault, now: Instant) {
     use FaultKind as K;
     if fault.origin != Origin::Provider {
         return;

@@ -92,11 +92,19 @@ impl Gateway {
     async fn walk(&self, door: Door, call: Call, now: Now, draft: &mut Draft, dice: &mut Dice) -> Result<Answer, Fault> {
         let config = self.shared.config.load_full(); // one snapshot for the whole exchange
         draft.record_mut().config.clone_from(&config.revision);
-        let (parts, body) = call.http.into_parts();
-        let call = ingress::read(door, parts, body, call.from, config.body_bytes_max).await?; // bytes, dialect, envelope
-        draft.asked(&call);
-        let caller = identify::caller(&config.directory, &call, now)?; // virtual key → who, team, rights
+        let (head, mut body) = call.http.into_parts();
+        let front = ingress::operation(door, &head) // path, method, coding
+            .and_then(|operation| Ok((operation, identify::caller(&config.directory, &head.headers, call.from, now)?))); // virtual key → who, team, rights
+        let (operation, caller) = match front {
+            Ok(front) => front,
+            Err(fault) => {
+                ingress::discard(&mut body, &head.headers).await;
+                return Err(fault);
+            }
+        };
         draft.caller(&caller);
+        let call = ingress::read(door, operation, head, body, config.body_bytes_max).await?; // bytes, dialect, envelope
+        draft.asked(&call);
         let pass = admit::enter(&config, &caller, &call)?; // rights
         draft.admitted(&pass);
         let plan = route::plan(&pass, &call, now, dice)?; // ordered attempts; pure
@@ -113,7 +121,7 @@ fn answered(door: Door, answer: Answer, mut ending: Ending) -> Response<AnswerBo
     match answer {
         Answer::Whole(bytes) if wants_stream => reply::events(bytes, headers, ending),
         Answer::Whole(bytes) => reply::whole(bytes, headers, ending),
-        Answer::Live(stream) => reply::live(*stream, door.dialect, headers, ending),
+        Answer::Live(stream, health) => reply::live(*stream, health, door.dialect, headers, ending),
     }
 }
 

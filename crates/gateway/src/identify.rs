@@ -1,6 +1,7 @@
 //! Stage 2: a credential to a `Caller`. Whatever is wrong with a credential is answered in the same way, unless its secret was
 //! right. It does not say what the caller may do.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -10,7 +11,6 @@ use tollgate_store::directory::Directory;
 use tollgate_wire::fault::{Fault, FaultKind};
 
 use crate::clock::Now;
-use crate::ingress::Call;
 
 /// Who calls.
 pub struct Caller {
@@ -22,13 +22,13 @@ pub struct Caller {
 ///
 /// # Errors
 /// Unauthorized.
-pub fn caller(directory: &Directory, call: &Call, now: Now) -> Result<Caller, Fault> {
-    let text = credential(&call.headers)
+pub fn caller(directory: &Directory, headers: &HeaderMap, from: IpAddr, now: Now) -> Result<Caller, Fault> {
+    let text = credential(headers)
         .ok_or_else(|| unauthorized("no key was given; send it as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\""))?;
     // Junk is refused here: no store is asked for it.
     let presented = Presented::parse(text).ok_or_else(incorrect)?;
     let (key, digest) = directory.find(presented).ok_or_else(incorrect)?;
-    key.verify(&digest, now.unix.as_secs(), call.from).map_err(refused)?;
+    key.verify(&digest, now.unix.as_secs(), from).map_err(refused)?;
     Ok(Caller { key: Arc::clone(key) })
 }
 

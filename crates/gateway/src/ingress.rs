@@ -1,7 +1,7 @@
-//! Stage 1: HTTP to a `Call`: which dialect and operation the path means, the body within its bounds, and the few spans of it that
-//! we need. It does not parse the body and does not know who calls.
+//! Stages 1 and 3: HTTP to a `Call`: which dialect and operation the path means, the body within its bounds, and the few spans of it
+//! that we need. It does not parse the body. The head is looked at first, then who calls (`identify.rs`), and only then the body read:
+//! nobody without a key makes us hold anything.
 
-use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ use tollgate_wire::request::Request;
 /// A caller that sends nothing of its body for this long is given up.
 const BODY_IDLE: Duration = Duration::from_secs(30);
 
+/// How long a body may take in all.
+const UPLOAD_MAX: Duration = Duration::from_secs(300);
 /// How much of a refused body is read on, in bytes.
 const DISCARDED_BYTES_MAX: usize = 256 << 20;
 /// And for how long.
@@ -44,8 +46,6 @@ pub struct Call {
     pub envelope: Envelope,
     /// The caller's headers.
     pub headers: HeaderMap,
-    /// The caller's address.
-    pub from: IpAddr,
     /// The call must be over by then, where the caller says so (`x-tollgate-timeout-ms`).
     pub wanted_by: Option<Instant>,
     parsed: OnceLock<Result<Request, Malformed>>,
@@ -88,33 +88,40 @@ fn nearest(path: &str) -> &'static dyn Dialect {
     DIALECTS.iter().find(under).copied().unwrap_or(most_spoken)
 }
 
-/// Reads a call. `bytes_max` bounds the body.
+/// What a request asks for, by its head alone.
 ///
 /// # Errors
-/// NotFound, MethodNotAllowed, UnsupportedMedia, TooLarge, Timeout, Malformed.
-pub async fn read(door: Door, parts: Parts, body: Incoming, from: IpAddr, bytes_max: usize) -> Result<Call, Fault> {
-    let mut body = body;
-    let read = async {
-        let operation = known_operation(door, &parts)?;
-        refuse_coding(&parts.headers)?;
-        Ok::<_, Fault>((operation, read_body(&mut body, bytes_max).await?))
+/// NotFound, MethodNotAllowed, UnsupportedMedia.
+pub fn operation(door: Door, parts: &Parts) -> Result<Operation, Fault> {
+    let operation = known_operation(door, parts)?;
+    refuse_coding(&parts.headers)?;
+    Ok(operation)
+}
+
+/// Reads a call whose head is in order. `bytes_max` bounds the body.
+///
+/// # Errors
+/// TooLarge, Timeout, Malformed.
+pub async fn read(door: Door, operation: Operation, head: Parts, mut body: Incoming, bytes_max: usize) -> Result<Call, Fault> {
+    let read = match tokio::time::timeout(UPLOAD_MAX, read_body(&mut body, bytes_max)).await {
+        Ok(read) => read,
+        Err(_) => Err(too_slow("took longer than five minutes; send it faster")),
     };
-    let (operation, body) = match read.await {
+    let body = match read {
         Ok(read) => read,
         Err(fault) => {
-            discard(&mut body, &parts.headers).await;
+            discard(&mut body, &head.headers).await;
             return Err(fault);
         }
     };
     let envelope = door.dialect.scan(operation, &body)?;
-    let wanted_by = wanted_by(&parts.headers)?;
+    let wanted_by = wanted_by(&head.headers)?;
     Ok(Call {
         dialect: door.dialect,
         operation,
         body,
         envelope,
-        headers: parts.headers,
-        from,
+        headers: head.headers,
         wanted_by,
         parsed: OnceLock::new(),
     })
@@ -192,7 +199,7 @@ async fn read_body(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Fault
 
 /// Reads on after a refusal, for a while: a connection that is closed on a caller in mid-sentence is reset, and the caller never
 /// sees why. One that waits for our word before it sends anything is not asked to.
-async fn discard(body: &mut Incoming, headers: &HeaderMap) {
+pub async fn discard(body: &mut Incoming, headers: &HeaderMap) {
     // Nor is one asked that announces more than we would read on anyway.
     if headers.contains_key(header::EXPECT) || body.size_hint().lower() > DISCARDED_BYTES_MAX as u64 {
         return;
@@ -212,19 +219,19 @@ async fn discard(body: &mut Incoming, headers: &HeaderMap) {
 
 async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, Fault> {
     loop {
-        let frame = tokio::time::timeout(BODY_IDLE, body.frame()).await.map_err(|_| {
-            Fault::client(
-                FaultKind::Timeout,
-                "the request body stopped for 30 seconds; send it without pauses",
-            )
-            .with_code("request_timeout")
-        })?;
+        let frame = tokio::time::timeout(BODY_IDLE, body.frame())
+            .await
+            .map_err(|_| too_slow("stopped for 30 seconds; send it without pauses"))?;
         let Some(frame) = frame else { return Ok(None) };
         let frame = frame.map_err(|error| Fault::client(FaultKind::Malformed, format!("the request body broke off: {error}")))?;
         if let Ok(data) = frame.into_data() {
             return Ok(Some(data));
         }
     }
+}
+
+fn too_slow(how: &str) -> Fault {
+    Fault::client(FaultKind::Timeout, format!("the request body {how}")).with_code("request_timeout")
 }
 
 fn too_large(bytes_max: usize) -> Fault {

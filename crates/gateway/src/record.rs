@@ -20,6 +20,11 @@ const ATTEMPTS_MAX: usize = 32;
 /// The longest model name that a record keeps.
 const ASKED_CHARS_MAX: usize = 256;
 
+/// The longest word of a provider's that a record keeps.
+const WORD_CHARS_MAX: usize = 64;
+/// The longest internal cause that a record keeps.
+const CAUSE_CHARS_MAX: usize = 300;
+
 /// How an exchange ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -225,17 +230,27 @@ impl Draft {
         self.started
     }
 
-    /// An upstream try ended; the time since its start was not ours.
-    pub fn attempt(&mut self, deployment: &str, began: Instant, ended: Instant, fault: Option<&Fault>) {
-        let took = ended.saturating_duration_since(began);
-        self.waited += took;
+    /// An upstream try begins. Until it has ended, it counts as broken off: that is what it is when the caller leaves.
+    pub fn attempt_begins(&mut self, deployment: &str) {
+        self.record.model = Some(deployment.to_owned());
         if self.record.attempts.len() < ATTEMPTS_MAX {
             self.record.attempts.push(Attempt {
                 deployment: deployment.to_owned(),
-                outcome: fault.map_or("ok", |fault| kind_name(fault.kind)),
-                status: fault.and_then(|fault| fault.provider_status),
-                ms: ms(took),
+                outcome: "aborted",
+                status: None,
+                ms: 0.0,
             });
+        }
+    }
+
+    /// The try that began last has ended; the time since its start was not ours.
+    pub fn attempt_ended(&mut self, began: Instant, ended: Instant, fault: Option<&Fault>) {
+        let took = ended.saturating_duration_since(began);
+        self.waited += took;
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.outcome = fault.map_or("ok", |fault| kind_name(fault.kind));
+            attempt.status = fault.and_then(|fault| fault.provider_status);
+            attempt.ms = ms(took);
         }
     }
 
@@ -280,7 +295,7 @@ impl Draft {
         for event in events {
             match event {
                 Event::Usage(usage) => self.record.usage = Some((*usage).into()),
-                Event::Finish { choice: 0, reason } => self.record.finish = Some(finish_name(reason).to_owned()),
+                Event::Finish { choice: 0, reason } => self.record.finish = Some(cut(finish_name(reason), WORD_CHARS_MAX)),
                 _ => {}
             }
         }
@@ -300,8 +315,11 @@ impl Draft {
         self.record.fault = Some(FaultRecord {
             kind: kind_name(fault.kind),
             origin: origin_name(fault.origin),
-            code: fault.code.as_ref().map(|code| code.clone().into_owned()),
-            cause: fault.cause.as_deref().map(tollgate_guard::mask::credentials),
+            code: fault.code.as_deref().map(|code| cut(code, WORD_CHARS_MAX)),
+            cause: fault
+                .cause
+                .as_deref()
+                .map(|cause| tollgate_guard::mask::credentials(&cut(cause, CAUSE_CHARS_MAX))),
         });
     }
 
@@ -322,6 +340,10 @@ impl From<Usage> for UsageRecord {
             reasoning: usage.reasoning,
         }
     }
+}
+
+fn cut(text: &str, chars_max: usize) -> String {
+    text.chars().take(chars_max).collect()
 }
 
 /// Milliseconds with three decimals.

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tollgate_guard::mask;
+use tollgate_upstream::deployment::Asked;
 use tollgate_wire::dialects::Dialect;
 use tollgate_wire::fault::{Fault, FaultKind, Origin, Retry};
 
@@ -37,9 +38,9 @@ pub fn whole(bytes: Bytes, mut headers: HeaderMap, ending: Ending) -> Response<A
 
 /// A streamed answer. Intermediaries are told to keep their hands off it.
 #[must_use]
-pub fn live(stream: Stream, dialect: &'static dyn Dialect, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
+pub fn live(stream: Stream, health: Asked, dialect: &'static dyn Dialect, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
     mark_as_stream(&mut headers);
-    with_head(AnswerBody::live(stream, dialect, ending), headers)
+    with_head(AnswerBody::live(stream, health, dialect, ending), headers)
 }
 
 /// A whole answer for a caller who asked for a stream: its events, all at once.

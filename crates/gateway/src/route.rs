@@ -2,6 +2,7 @@
 //! and open breakers stand back.
 
 use tollgate_policy::plan::{Dice, Plan};
+use tollgate_policy::retry::Trigger;
 use tollgate_wire::fault::{Fault, FaultKind};
 use tollgate_wire::loss::Loss;
 
@@ -43,6 +44,10 @@ pub fn plan(pass: &Pass, call: &Call, now: Now, dice: &mut Dice) -> Result<Plan,
 }
 
 fn prefer_healthy(plan: &mut Plan, route: &Route, now: Now) {
+    // Where trouble may not send a call on, the first choice answers for itself.
+    if !route.fallback_on.contains(&Trigger::Unavailable) {
+        return;
+    }
     let unhealthy = |id| route.deployment(id).is_some_and(|deployment| !deployment.would_admit(now.instant));
     if plan.attempts().iter().any(|id| unhealthy(*id)) {
         plan.prefer("unavailable", |id| !unhealthy(id));

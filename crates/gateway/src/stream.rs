@@ -4,9 +4,11 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body;
+use tokio::time::{Sleep, sleep};
 use tollgate_upstream::attempt;
 use tollgate_upstream::client::AnswerBody;
 use tollgate_wire::event::Event;
@@ -23,7 +25,13 @@ pub struct Stream {
     ready: VecDeque<Bytes>,
     pieces: Vec<Bytes>,
     kept: Option<Step>,
+    /// Given back to its pool only when the provider's last byte was read.
+    settling: Option<Pin<Box<Sleep>>>,
+    settled: bool,
 }
+
+/// How long the provider may take to close an answer that it has declared complete.
+const SETTLE_MAX: Duration = Duration::from_millis(100);
 
 /// What was seen of the answer so far.
 #[derive(Debug, Default)]
@@ -65,7 +73,31 @@ impl Stream {
             ready: VecDeque::new(),
             pieces: Vec::new(),
             kept: None,
+            settling: None,
+            settled: false,
         }
+    }
+
+    /// Bytes that wait for the caller.
+    #[must_use]
+    pub fn ready_bytes(&self) -> usize {
+        self.ready.iter().map(Bytes::len).sum()
+    }
+
+    /// Reads the end of a complete answer, so that its connection can be used again; what stands there is of no interest.
+    pub fn poll_settled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.settled {
+            match Pin::new(&mut self.upstream).poll_frame(cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(None | Some(Err(_))) => self.settled = true,
+                Poll::Pending => {
+                    let patience = self.settling.get_or_insert_with(|| Box::pin(sleep(SETTLE_MAX)));
+                    ready!(patience.as_mut().poll(cx));
+                    self.settled = true;
+                }
+            }
+        }
+        Poll::Ready(())
     }
 
     /// Puts back a step that was looked at, to be given again.
@@ -99,7 +131,10 @@ impl Stream {
                 Err(_trailers) => Step::More,
             },
             Some(Err(fault)) => broken(attempt::transport_fault(&fault)),
-            None => self.end(events),
+            None => {
+                self.settled = true;
+                self.end(events)
+            }
         };
         let news = events.get(seen..).unwrap_or_default();
         self.progress.observe(news);

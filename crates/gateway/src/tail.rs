@@ -7,9 +7,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tollgate_upstream::deployment::Asked;
 use tollgate_wire::dialects::Dialect;
 use tollgate_wire::event::Event;
-use tollgate_wire::fault::{Fault, FaultKind};
+use tollgate_wire::fault::{Fault, FaultKind, Origin};
 
 use crate::clock;
 use crate::exchange::caught;
@@ -39,6 +40,7 @@ pub struct Live {
     over: bool,
     events: Vec<Event>,
     ending: Option<Ending>,
+    health: Asked,
 }
 
 /// An exchange that is going on, with its record. It ends exactly once: by `close`, or, when it is dropped before that, because the
@@ -117,9 +119,10 @@ impl AnswerBody {
 
     /// A body that is on its way.
     #[must_use]
-    pub fn live(stream: Stream, dialect: &'static dyn Dialect, ending: Ending) -> Self {
+    pub fn live(stream: Stream, health: Asked, dialect: &'static dyn Dialect, ending: Ending) -> Self {
         Self::Live(Box::new(Live {
             stream,
+            health,
             dialect,
             last: None,
             over: false,
@@ -139,6 +142,10 @@ impl Live {
                 return Poll::Ready(Some(bytes));
             }
             if self.over {
+                let complete = self.ending.as_ref().is_some_and(|ending| ending.outcome == Outcome::Completed);
+                if complete && self.stream.poll_settled(cx).is_pending() {
+                    return Poll::Pending;
+                }
                 self.finish();
                 return Poll::Ready(None);
             }
@@ -156,8 +163,16 @@ impl Live {
         self.events.clear();
         match step {
             Step::More => {}
-            Step::Complete => self.over = true,
-            Step::Broken { fault, told } => self.break_off(&fault, told),
+            Step::Complete => {
+                self.over = true;
+                self.health.went_well();
+            }
+            Step::Broken { fault, told } => {
+                if fault.origin == Origin::Provider {
+                    self.health.went_wrong(clock::instant());
+                }
+                self.break_off(&fault, told);
+            }
         }
     }
 

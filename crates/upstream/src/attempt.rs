@@ -58,7 +58,7 @@ pub struct Reply {
 /// Whatever kept the provider from beginning an answer, with the advice what to do next.
 pub async fn open(client: &Client, attempt: Try<'_>) -> Result<Reply, Fault> {
     let (timeouts, deadline, now, wants_stream) = (attempt.timeouts, attempt.deadline, attempt.now, attempt.stream);
-    let door = attempt.door;
+    let (door, credential) = (attempt.door, attempt.credential);
     let request = request(attempt)?;
     let sent = client.send(&door.site.origin, request, timeouts, deadline).await;
     let response = sent.map_err(|fault| transport_fault(&fault))?;
@@ -71,7 +71,7 @@ pub async fn open(client: &Client, attempt: Try<'_>) -> Result<Reply, Fault> {
             "the provider answered with status {status}, which is never followed"
         )));
     }
-    Err(refusal(door, response, now).await)
+    Err(refusal(door, credential, response, now).await)
 }
 
 fn request(attempt: Try<'_>) -> Result<Request<Bytes>, Fault> {
@@ -141,12 +141,17 @@ fn reply(response: Response<AnswerBody>, wants_stream: bool) -> Result<Reply, Fa
     })
 }
 
-async fn refusal(door: &Door, response: Response<AnswerBody>, now: Timestamp) -> Fault {
+async fn refusal(door: &Door, credential: Option<&Credential>, response: Response<AnswerBody>, now: Timestamp) -> Fault {
     let (head, body) = response.into_parts();
     let status = head.status.as_u16();
     // An error whose body does not come is an error all the same.
     let body = tokio::time::timeout(FAULT_BODY_TIMEOUT, collect(body, FAULT_BYTES_MAX)).await;
     let body = body.ok().and_then(Result::ok).unwrap_or_default();
+    // Vendors like to quote the key that they refuse.
+    let body = match (credential, std::str::from_utf8(&body)) {
+        (Some(credential), Ok(text)) => Bytes::from(credential.masked(text)),
+        _ => body,
+    };
     let mut fault = door.dialect.read_fault(status, &body);
     fault.provider_status = Some(status);
     fault.retry_after = retry_after(&head.headers, now).or(fault.retry_after);

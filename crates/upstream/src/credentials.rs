@@ -120,6 +120,16 @@ impl Credential {
         self.check(to).map(|()| self.bearer.clone())
     }
 
+    /// A text of the provider's without this key, should it quote it.
+    pub fn masked(&self, text: &str) -> String {
+        let key = self.plain.to_str().unwrap_or_default();
+        if key.is_empty() {
+            text.to_owned()
+        } else {
+            text.replace(key, "***")
+        }
+    }
+
     fn check(&self, to: &Origin) -> Result<(), WrongOrigin> {
         if self.origin.is_same_place(to) {
             return Ok(());

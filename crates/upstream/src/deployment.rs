@@ -119,15 +119,15 @@ impl Deployment {
     ///
     /// # Errors
     /// How long it stays open.
-    pub fn ask(&self, now: Instant) -> Result<Asked<'_>, Duration> {
+    pub fn ask(self: &Arc<Self>, now: Instant) -> Result<Asked, Duration> {
         match self.breaker().ask(now) {
             Gate::Open(wait) => Err(wait),
             Gate::Closed => Ok(Asked {
-                deployment: self,
+                deployment: Arc::clone(self),
                 probes: false,
             }),
             Gate::Probe => Ok(Asked {
-                deployment: self,
+                deployment: Arc::clone(self),
                 probes: true,
             }),
         }
@@ -151,27 +151,34 @@ impl Deployment {
     }
 }
 
-/// A call that the breaker let through. It reports at most once; dropped without a word, it leaves the probe to another call.
-pub struct Asked<'a> {
-    deployment: &'a Deployment,
+/// A call that the breaker let through. Dropped without a word, it leaves the probe to another call.
+pub struct Asked {
+    deployment: Arc<Deployment>,
     probes: bool,
 }
 
-impl Asked<'_> {
+impl Asked {
+    /// The answer has begun. That closes an open breaker, and forgives nothing yet: the answer may still break off.
+    pub fn begun(&mut self) {
+        if std::mem::take(&mut self.probes) {
+            self.deployment.breaker().success();
+        }
+    }
+
     /// The call went well.
-    pub fn went_well(mut self) {
+    pub fn went_well(&mut self) {
         self.probes = false;
         self.deployment.breaker().success();
     }
 
     /// The call failed in a way that speaks against the deployment.
-    pub fn went_wrong(mut self, now: Instant) {
+    pub fn went_wrong(&mut self, now: Instant) {
         self.probes = false;
         self.deployment.breaker().failure(now);
     }
 }
 
-impl Drop for Asked<'_> {
+impl Drop for Asked {
     fn drop(&mut self) {
         if self.probes {
             self.deployment.breaker().abandon();

@@ -26,7 +26,11 @@ impl<'a> Fields<'a> {
         let path = path.into();
         match serde_json::from_str::<Entries<'a>>(text) {
             Ok(Entries(entries)) => Ok(Self { path, entries }),
-            Err(error) => Err(complaint(&path, &format!("expected a JSON object: {error}"))),
+            // Not serde's own words: they quote what they met.
+            Err(error) => Err(complaint(
+                &path,
+                &format!("expected a JSON object (line {}, column {})", error.line(), error.column()),
+            )),
         }
     }
 

@@ -58,6 +58,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     let mock = runtime.block_on(simulated(&start.raw))?;
     start.surroundings.mock = mock.as_ref().map(Mock::addr);
     let snapshot = start.surroundings.build(&start.raw, &start.text, Default::default())?;
+    if start.path.is_some() {
+        // Good enough to be built: good enough to fall back to.
+        start.data.keep_config(&start.text).map_err(|error| error.to_string())?;
+    }
     let log = Log::start(arguments.log.unwrap_or_else(Format::usual), Box::new(std::io::stderr()));
     let telemetry = Arc::new(Telemetry {
         log,
@@ -72,7 +76,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         telemetry: Arc::clone(&telemetry),
     });
     let server = serve(&start.raw, arguments, &shared)?;
-    let admin_listener = bound(arguments.admin_listen.unwrap_or(start.raw.admin.listen.get()), "admin.listen")?;
+    let admin_listener = bound(admin_address(&start.raw, arguments)?, "admin.listen")?;
     let admin = Admin::start(admin_listener, Arc::clone(&telemetry)).map_err(|error| error.to_string())?;
     for remark in &start.remarks {
         telemetry.log.event("warn", remark);
@@ -99,15 +103,16 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     Ok(())
 }
 
-/// Waits for open exchanges; a second signal ends the wait.
+/// Waits for open exchanges; a second signal ends them, each with its record.
 fn stop(runtime: &tokio::runtime::Runtime, server: Server, mock: Option<Mock>) {
+    let cut = server.cut();
     let stopping = std::thread::spawn(move || server.stop());
     runtime.block_on(async {
         let mut again = std::pin::pin!(until_told(|_| ()));
         while !stopping.is_finished() {
             let pause = tokio::time::sleep(Duration::from_millis(20));
             tokio::select! {
-                () = &mut again => std::process::exit(1),
+                () = &mut again, if !cut.is_cancelled() => cut.cancel(),
                 () = pause => {}
             }
         }
@@ -138,7 +143,6 @@ fn from_file(path: &Path, arguments: &RunArguments) -> Result<Start, String> {
     if let (Ok(text), Some(raw)) = (text, checked.and_then(|checked| checked.raw)) {
         let data = data_dir(arguments, &raw)?;
         surroundings.pepper = data.pepper().map_err(|error| error.to_string())?;
-        data.keep_config(&text).map_err(|error| error.to_string())?;
         let remarks = if problems.is_empty() { Vec::new() } else { vec![problems] };
         return Ok(Start {
             text,
@@ -258,6 +262,16 @@ fn warm(tls: &Arc<Tls>, raw: &Raw) {
         // Without the thread the first call waits; nothing else depends on it.
         let _ = std::thread::Builder::new().name("roots".into()).spawn(move || tls.warm());
     }
+}
+
+fn admin_address(raw: &Raw, arguments: &RunArguments) -> Result<SocketAddr, String> {
+    let address = arguments.admin_listen.unwrap_or(raw.admin.listen.get());
+    if address.ip().to_canonical().is_loopback() {
+        return Ok(address);
+    }
+    Err(format!(
+        "--admin-listen {address} is reachable from outside and the admin plane has no keys yet; use 127.0.0.1"
+    ))
 }
 
 fn bound(address: SocketAddr, key: &str) -> Result<std::net::TcpListener, String> {

@@ -163,7 +163,9 @@ impl Providers<'_> {
     }
 
     fn mock_places(&self) -> Result<Vec<Place>, BuildError> {
-        let address = self.mock.ok_or_else(|| BuildError::new("the simulated provider is not running"))?;
+        let address = self
+            .mock
+            .ok_or_else(|| BuildError::new("the simulated provider is started with the process only; restart to add it"))?;
         let paths = [("openai_chat", "/openai/v1"), ("anthropic", "/anthropic")];
         let places = paths.into_iter().map(|(dialect, path)| {
             let dialect = dialects::by_name(dialect).ok_or_else(|| BuildError::missing("dialect", dialect))?;

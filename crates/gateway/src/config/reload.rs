@@ -197,9 +197,10 @@ impl Reloader {
         let snapshot = self.surroundings.build(&raw, text, self.shared.config.load().breakers())?;
         let revision = snapshot.revision.clone();
         self.shared.config.store(Arc::new(snapshot));
-        self.data
-            .keep_config(text)
-            .map_err(|error| format!("config {revision} is in use, but could not be kept: {error}"))?;
+        if let Err(error) = self.data.keep_config(text) {
+            let message = format!("config {revision} is in use, but could not be kept for the next start: {error}");
+            self.shared.telemetry.log.event("warn", &message);
+        }
         Ok(revision)
     }
 }

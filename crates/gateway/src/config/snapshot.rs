@@ -177,6 +177,12 @@ impl Snapshot {
         Ok(Asked::Model(Arc::clone(direct.entry(name.to_owned()).or_insert(route))))
     }
 
+    /// Whether the config itself names it: a route, or a model of ours.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.names.contains_key(name)
+    }
+
     /// The names that callers may ask for, without the open ones of providers.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(String::as_str)

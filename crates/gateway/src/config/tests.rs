@@ -33,8 +33,8 @@ const OLLAMA: Vendor<'static> = Vendor {
 fn env(name: &str) -> Option<String> {
     let value = match name {
         "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" | "ANTHROPIC_API_KEY_2" => "sk-proj-0123456789",
-        "SUPPORT_KEY" => "sk-tg_support00000_0123456789012345678901234567890123456789012000000",
-        "PLATFORM_KEY" => "sk-tg_platform0000_0123456789012345678901234567890123456789012000000",
+        "SUPPORT_KEY" => "sk-kept-support-00000-0123456789012345678901234567890123456789012000000",
+        "PLATFORM_KEY" => "sk-kept-platform-0000-0123456789012345678901234567890123456789012000000",
         "WEAK" => "only-18-characters",
         "SHORT" => "seven77",
         "SPACED" => "two words",

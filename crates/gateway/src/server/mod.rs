@@ -41,6 +41,8 @@ pub struct Server {
 struct State {
     shared: Arc<Shared>,
     stop: CancellationToken,
+    /// Ends the wait for open exchanges.
+    cut: CancellationToken,
     draining: AtomicBool,
     drain: Duration,
 }
@@ -62,6 +64,7 @@ impl Server {
         let state = Arc::new(State {
             shared,
             stop: CancellationToken::new(),
+            cut: CancellationToken::new(),
             draining: AtomicBool::new(false),
             drain: settings.drain,
         });
@@ -80,6 +83,12 @@ impl Server {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !self.state.is_draining()
+    }
+
+    /// Ends the wait of [`Server::stop`], and with it whatever is still going on.
+    #[must_use]
+    pub fn cut(&self) -> CancellationToken {
+        self.state.cut.clone()
     }
 
     /// Stops accepting and waits for what is going on, for the drain time at most.

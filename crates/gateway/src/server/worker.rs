@@ -74,6 +74,7 @@ async fn serve(mut handed: Receiver<(TcpStream, SocketAddr)>, open: Arc<AtomicUs
         });
     }
     connections.close();
-    let _ = tokio::time::timeout(state.drain, connections.wait()).await;
+    let drained = tokio::time::timeout(state.drain, connections.wait());
+    let _ = state.cut.run_until_cancelled(drained).await;
     gateway.client().close(CLOSE_GRACE).await;
 }

@@ -15,6 +15,9 @@ const WAITING_BYTES_MAX: usize = 8 << 20;
 /// How long the writer gathers lines before it writes them: fewer wake-ups, and nobody reads faster.
 const GATHER: Duration = Duration::from_millis(20);
 
+/// How long the last lines may take at the end of the process.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
@@ -131,8 +134,13 @@ impl Drop for Log {
     fn drop(&mut self) {
         self.shared.waiting().closed = true;
         self.shared.filled.notify_one();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
+        // A reader of stderr that has stopped reading must not keep the process from ending.
+        let Some(writer) = self.writer.take() else { return };
+        for _ in 0..LAST_WORDS.as_millis() / GATHER.as_millis() {
+            if writer.is_finished() {
+                return;
+            }
+            std::thread::sleep(GATHER);
         }
     }
 }

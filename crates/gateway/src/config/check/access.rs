@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use tollgate_policy::key::Presented;
+
 use super::super::document::Path;
 use super::super::raw::Key;
 use super::super::suggest::{did_you_mean, listed};
@@ -75,7 +77,7 @@ fn secret<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, seen: &mut H
         Err(complaint) => return context.complaint(path, complaint),
     };
     let chars = secret.expose().len();
-    let make = "make one with tollgate keys create";
+    let make = "use 32 or more random characters, for example from: openssl rand -hex 24";
     if chars < SECRET_CHARS_MIN {
         context.error(
             path,
@@ -87,6 +89,16 @@ fn secret<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, seen: &mut H
             path,
             format!("the secret at {} is shorter than {SECRET_CHARS_STRONG} characters", key.secret),
             make,
+        );
+    }
+    if Presented::parse(secret.expose()).is_none() && SECRET_CHARS_MIN <= chars {
+        context.error(
+            path,
+            format!(
+                "the secret at {} would never open: it is too long, or begins like a key of ours without being one",
+                key.secret
+            ),
+            "use another one",
         );
     }
     if let Some(first) = seen.get(&secret) {

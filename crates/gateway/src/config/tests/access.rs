@@ -104,12 +104,12 @@ keys:
   - { name: e, team: t, secret: file:missing.txt }
 "#,
         &expect![[r#"
-    ~3:33 keys[0].secret: the secret at env:WEAK is shorter than 32 characters; make one with tollgate keys create
-    4:33 keys[1].secret: the secret at env:SHORT is shorter than 8 characters; make one with tollgate keys create
-    5:33 keys[2].secret: the secret at env:EMPTY is empty; put the secret there
-    6:33 keys[3].secret: the environment variable MISSING is not set; export MISSING, or name another reference
-    7:33 keys[4].secret: cannot read missing.txt: no such file; create the file and let this user read it
-"#]],
+            ~3:33 keys[0].secret: the secret at env:WEAK is shorter than 32 characters; use 32 or more random characters, for example from: openssl rand -hex 24
+            4:33 keys[1].secret: the secret at env:SHORT is shorter than 8 characters; use 32 or more random characters, for example from: openssl rand -hex 24
+            5:33 keys[2].secret: the secret at env:EMPTY is empty; put the secret there
+            6:33 keys[3].secret: the environment variable MISSING is not set; export MISSING, or name another reference
+            7:33 keys[4].secret: cannot read missing.txt: no such file; create the file and let this user read it
+        "#]],
     );
 }
 
@@ -123,12 +123,12 @@ keys:
   - { name: c, team: t, secret: env:WEAK, not_before: 2027-02-30, expires: 90d }
 "#,
         &expect![[r#"
-    ~3:59 keys[0].expires: the key expired on 2026-11-19T00:00:00Z; remove it, or give it more time
-    4:84 keys[1].expires: the key expires before it begins; put expires after not_before
-    ~5:33 keys[2].secret: the secret at env:WEAK is shorter than 32 characters; make one with tollgate keys create
-    5:55 keys[2].not_before: "2027-02-30" is not an instant; write a date such as 2027-01-31, or 2027-01-31T09:00:00Z
-    5:76 keys[2].expires: "90d" is not an instant; write a date such as 2027-01-31, or 2027-01-31T09:00:00Z
-"#]],
+            ~3:59 keys[0].expires: the key expired on 2026-11-19T00:00:00Z; remove it, or give it more time
+            4:84 keys[1].expires: the key expires before it begins; put expires after not_before
+            ~5:33 keys[2].secret: the secret at env:WEAK is shorter than 32 characters; use 32 or more random characters, for example from: openssl rand -hex 24
+            5:55 keys[2].not_before: "2027-02-30" is not an instant; write a date such as 2027-01-31, or 2027-01-31T09:00:00Z
+            5:76 keys[2].expires: "90d" is not an instant; write a date such as 2027-01-31, or 2027-01-31T09:00:00Z
+        "#]],
     );
 }
 

@@ -12,8 +12,6 @@ use crate::json::{self, Fields, Kind};
 
 /// The longest message kept, in bytes.
 const MESSAGE_BYTES_MAX: usize = 4096;
-/// The longest body kept as the internal cause, in bytes.
-const CAUSE_BYTES_MAX: usize = 1024;
 
 /// What an error body says, in whatever shape.
 #[derive(Debug, Default)]
@@ -61,7 +59,8 @@ fn fault(status: u16, said: &Said, text: &str) -> Fault {
         fault.retry = Retry::Other;
     }
     if said.message.is_none() && !text.is_empty() {
-        fault.cause = Some(cut(text, CAUSE_BYTES_MAX).to_owned());
+        // Not the body itself: it may quote the prompt, and causes go into the log.
+        fault.cause = Some(format!("an error body of {} bytes without a message", text.len()));
     }
     fault
 }
