@@ -36,9 +36,10 @@ async fn f23_an_absurd_wait_is_cut_to_300_seconds() {
     let rig = Rig::start().await;
     for fault in ["retry-after-absurd", "retry-after-date"] {
         let provider = if fault == "retry-after-date" { "anthropic" } else { "openai" };
-        for _ in 0..2 {
+        // The second time the provider is not even asked.
+        for attempts in ["1", "0"] {
             let answer = rig.caller.ask(Dialect::OpenAi, &format!("{provider}/lorem-2+{fault}"), false).await;
-            assert_eq!((answer.status, answer.header("x-tollgate-attempts")), (429, "1"), "{fault}");
+            assert_eq!((answer.status, answer.header("x-tollgate-attempts")), (429, attempts), "{fault}");
             assert!(answer.took < Duration::from_secs(1), "the caller was kept waiting");
         }
         // The second time the gateway itself says how long.

@@ -166,7 +166,7 @@ async fn the_owner_of_a_right_secret_is_told_why_it_is_refused() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_may_call_what_its_team_and_itself_allow() {
     let rig = rig().await;
-    // Key, model or route, status; a 403 is model_not_allowed, a 404 model_not_found.
+    // Key, model or route, status. What a key may not call is a 403 whether or not it exists: nobody learns what does.
     let rows = [
         ("some-key-000000001", "r1", 200),
         ("some-key-000000001", "r2", 200),
@@ -174,8 +174,8 @@ async fn a_key_may_call_what_its_team_and_itself_allow() {
         ("some-key-000000001", "short", 200),
         ("some-key-000000001", "openai/echo", 200),
         ("some-key-000000001", "anthropic/echo", 403),
-        ("some-key-000000001", "nothing", 404),
-        ("some-key-000000001", "nobody/echo", 404),
+        ("some-key-000000001", "nothing", 403),
+        ("some-key-000000001", "nobody/echo", 403),
         ("less-key-000000001", "r1", 200),
         ("less-key-000000001", "r2", 403),
         ("less-key-000000001", "openai/lorem-5", 200),
@@ -184,7 +184,7 @@ async fn a_key_may_call_what_its_team_and_itself_allow() {
         // A key cannot give itself more than its team has.
         ("more-key-000000001", "anthropic/echo", 403),
         ("more-key-000000001", "openai/echo", 200),
-        ("more-key-000000001", "R1", 404),
+        ("more-key-000000001", "R1", 403),
     ];
     for (key, model, status) in rows {
         for dialect in Dialect::ALL {
