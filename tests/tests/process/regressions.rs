@@ -54,7 +54,7 @@ async fn r_b5_a_version_of_another_dialect_stays_here() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_d5_made_up_model_names_take_nothing_from_others() {
     let rig = Rig::start().await;
-    let mut running = tokio::task::JoinSet::new();
+    let mut running = JoinSet::new();
     for worker in 0..8 {
         let caller = rig.caller.clone();
         running.spawn(async move {
