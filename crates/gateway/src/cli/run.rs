@@ -12,7 +12,7 @@ use tollgate_upstream::tls::Tls;
 
 use super::{RunArguments, discover};
 use crate::admin::Admin;
-use crate::config::reload::{Reloader, Surroundings, listed};
+use crate::config::reload::{Reloader, Started, Surroundings, listed};
 use crate::config::{MOCK, Raw, text_of};
 use crate::exchange::Shared;
 use crate::server::{Server, ServerSettings, listen};
@@ -82,10 +82,13 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         telemetry.log.event("warn", remark);
     }
     super::print(&welcome(&start, server.address, admin.address))?;
-    let watching = start
-        .path
-        .clone()
-        .map(|path| Reloader::new(path, start.surroundings, start.data, Arc::clone(&shared), start.text).watch());
+    let watching = start.path.clone().map(|path| {
+        let started = Started {
+            text: start.text,
+            raw: start.raw,
+        };
+        Reloader::new(path, start.surroundings, start.data, Arc::clone(&shared), started).watch()
+    });
     let watching = watching.transpose().unwrap_or_else(|reason| {
         telemetry
             .log

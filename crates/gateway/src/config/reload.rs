@@ -111,13 +111,21 @@ pub struct Reloader {
     surroundings: Surroundings,
     data: DataDir,
     shared: Arc<Shared>,
-    started_with: String,
+    started_with: Started,
+}
+
+/// What the process was started with.
+pub struct Started {
+    /// The config's text.
+    pub text: String,
+    /// And what it said.
+    pub raw: Raw,
 }
 
 impl Reloader {
     /// Follows that file into that snapshot, which was built from the text `started_with`.
     #[must_use]
-    pub fn new(path: PathBuf, surroundings: Surroundings, data: DataDir, shared: Arc<Shared>, started_with: String) -> Self {
+    pub fn new(path: PathBuf, surroundings: Surroundings, data: DataDir, shared: Arc<Shared>, started_with: Started) -> Self {
         Self {
             path,
             surroundings,
@@ -149,7 +157,7 @@ impl Reloader {
             .watch(&folder, RecursiveMode::NonRecursive)
             .map_err(|error| format!("cannot watch {}: {error}", folder.display()))?;
         let thread = std::thread::Builder::new().name("config".into()).spawn(move || {
-            let mut seen = Some(self.started_with.clone());
+            let mut seen = Some(self.started_with.text.clone());
             // The first look is for an edit between the start and the watch.
             loop {
                 let text = super::text_of(&self.path);
@@ -197,11 +205,34 @@ impl Reloader {
         let snapshot = self.surroundings.build(&raw, text, self.shared.config.load().breakers())?;
         let revision = snapshot.revision.clone();
         self.shared.config.store(Arc::new(snapshot));
+        let waiting = self.started_with.needs_restart(&raw);
+        if !waiting.is_empty() {
+            let message = format!(
+                "{} changed in the config file; that takes effect with a restart",
+                waiting.join(", ")
+            );
+            self.shared.telemetry.log.event("warn", &message);
+        }
         if let Err(error) = self.data.keep_config(text) {
             let message = format!("config {revision} is in use, but could not be kept for the next start: {error}");
             self.shared.telemetry.log.event("warn", &message);
         }
         Ok(revision)
+    }
+}
+
+impl Started {
+    /// The settings that differ now and are only looked at when the process starts.
+    fn needs_restart(&self, now: &Raw) -> Vec<&'static str> {
+        let then = &self.raw;
+        let differ = [
+            ("listen", then.listen != now.listen),
+            ("admin", then.admin != now.admin),
+            ("data_dir", then.data_dir != now.data_dir),
+            ("server.drain", then.server.drain != now.server.drain),
+            ("server.workers", then.server.workers != now.server.workers),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
     }
 }
 

@@ -10,10 +10,12 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
+use tokio_util::task::TaskTracker;
 
 use super::State;
 use super::patience::{Exchanges, Going, Patient};
@@ -26,8 +28,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const HTTP2_STREAMS_MAX: u32 = 256;
 
 /// Serves a connection until it, or the process, ends.
-pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway, state: &State) {
-    let mut builder = Builder::new(TokioExecutor::new());
+pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway, state: &State, tasks: TaskTracker) {
+    let mut builder = Builder::new(Owned(tasks));
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -58,6 +60,19 @@ pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway,
         () = state.stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     let _ = connection.await;
+}
+
+/// The streams of HTTP/2 connections are tasks of their own; the worker waits for them as for its connections.
+#[derive(Clone)]
+struct Owned(TaskTracker);
+
+impl<F> Executor<F> for Owned
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        self.0.spawn(stream);
+    }
 }
 
 /// Health for whoever balances load, everything else for the walk. `/readyz` says whether new requests are welcome; it does not

@@ -65,10 +65,11 @@ async fn serve(mut handed: Receiver<(TcpStream, SocketAddr)>, open: Arc<AtomicUs
             continue;
         };
         let (gateway, state, open) = (gateway.clone(), Arc::clone(&state), Arc::clone(&open));
+        let tasks = connections.clone();
         let gauge = state.shared.telemetry.metrics.open_connections.clone();
         connections.spawn(async move {
             gauge.inc();
-            connection::serve(stream, from, gateway, &state).await;
+            connection::serve(stream, from, gateway, &state, tasks).await;
             gauge.dec();
             open.fetch_sub(1, Ordering::Relaxed);
         });
