@@ -14,12 +14,15 @@ impl Patterns {
     /// True when one of the patterns covers the name.
     #[must_use]
     pub fn allow(&self, name: &str) -> bool {
-        self.0.iter().any(|pattern| covers(pattern.as_bytes(), name.as_bytes()))
+        self.0.iter().any(|pattern| covers(pattern, name))
     }
 }
 
-/// Glob matching with `*` only, in linear time for one star and without recursion for several.
-fn covers(pattern: &[u8], name: &[u8]) -> bool {
+/// Whether a pattern in which each `*` stands for any run of characters, also none, describes the whole name. Linear for one star,
+/// and without recursion for several.
+#[must_use]
+pub fn covers(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() {
@@ -62,6 +65,13 @@ mod tests {
             ("support-chat", "support-chat-2", false),
             ("", "", true),
             ("", "x", false),
+            ("*-mini", "gpt-4o-mini", true),
+            ("*-mini", "gpt-4o-mini-2", false),
+            ("a*a", "a", false),
+            ("a*a", "aa", true),
+            ("a*b*c", "axcxb", false),
+            ("**", "x", true),
+            ("é*", "école", true),
         ];
         for (pattern, name, expected) in rows {
             assert_eq!(Patterns::new(vec![pattern.to_owned()]).allow(name), expected, "{pattern} {name}");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use tollgate_policy::patterns::covers;
 
 use super::catalog::CatalogError;
 
@@ -66,7 +67,7 @@ impl ModelFacts {
     /// Whether this row is about `model`, in lower case, when served by `provider`.
     pub(super) fn applies(&self, provider: &str, model: &str) -> bool {
         let served = self.providers.is_empty() || self.providers.iter().any(|name| name == provider);
-        served && self.models.iter().any(|pattern| matches(pattern, model))
+        served && self.models.iter().any(|pattern| covers(pattern, model))
     }
 }
 
@@ -92,20 +93,6 @@ pub enum ForcedToolChoice {
     ThinkingOff,
     /// Never: the fallback is `auto` with the tools filtered.
     Never,
-}
-
-/// Whether all of `name` is described by `pattern`, in which each `*` stands for any text, also none. Linear in practice:
-/// every part is searched once, leftmost, which is enough when `*` is the only wildcard.
-fn matches(pattern: &str, name: &str) -> bool {
-    let Some((prefix, mut rest)) = pattern.split_once('*') else {
-        return pattern == name;
-    };
-    let Some(mut name) = name.strip_prefix(prefix) else { return false };
-    while let Some((part, after)) = rest.split_once('*') {
-        let Some((_, tail)) = name.split_once(part) else { return false };
-        (name, rest) = (tail, after);
-    }
-    name.ends_with(rest)
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ fn is_used(context: &Context<'_>, name: &str) -> bool {
         reference == "*"
             || reference
                 .split_once('/')
-                .is_some_and(|(provider, _)| super::patterns::matches(provider, name))
+                .is_some_and(|(provider, _)| tollgate_policy::patterns::covers(provider, name))
     };
     let routes = raw.routes.values();
     let lists = raw

@@ -21,7 +21,7 @@ fn patterns() {
         ("claude", "claude-x", false),
         ("*", "", true),
     ] {
-        assert_eq!(matches(pattern, name), expected, "{pattern} on {name}");
+        assert_eq!(covers(pattern, name), expected, "{pattern} on {name}");
     }
 }
 
