@@ -1,6 +1,6 @@
 //! The catalog's rows as the dialects want them: facts about a model, and a vendor's quirks.
 
-use tollgate_upstream::providers::{Catalog, ForcedToolChoice, Quirks as Known, StreamUsage as Streams, Thinking as Form};
+use tollgate_upstream::providers::{Catalog, ForcedToolChoice, Quirks as Known, ReasoningReplay, StreamUsage as Streams, Thinking as Form};
 use tollgate_wire::target::{ModelFacts, Quirks, StreamUsage, Thinking};
 
 /// What is known of a model at a provider; an unknown one is trusted to do what its dialect says.
@@ -12,7 +12,11 @@ pub fn of_model(catalog: &Catalog, provider: &str, model: &str) -> ModelFacts {
             ..ModelFacts::default()
         };
     };
-    let refuses = |field: &str| row.refuses.iter().any(|refused| refused == field);
+    // A model that reasons unless it is told not to is taken to reason.
+    let reasons = row.reasoning_default == Some(true);
+    let while_reasoning = row.refuses_reasoning.iter().filter(|_| reasons);
+    let refused: Vec<&String> = row.refuses.iter().chain(while_reasoning).collect();
+    let refuses = |field: &str| refused.iter().any(|refused| *refused == field);
     ModelFacts {
         output_tokens_max: row.output_tokens_max,
         sampling: !refuses("temperature"),
@@ -45,7 +49,46 @@ pub fn quirks(known: &Known) -> Quirks {
             Streams::Never => StreamUsage::Never,
         },
         terminator_optional: !known.done_marker,
-        reasoning_field: known.reasoning_field.clone(),
+        reasoning_field: known
+            .reasoning_field
+            .clone()
+            .filter(|_| known.reasoning_replay != ReasoningReplay::Refused),
         temperature_max: known.temperature_max,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn facts_are_those_of_the_catalog() {
+        let catalog = Catalog::built_in().unwrap();
+        // Provider, model, sampling, the newer name of the limit.
+        let rows = [
+            ("openai", "o3-mini", false, true),
+            ("openai", "gpt-4o", true, false),
+            ("anthropic", "claude-opus-5-5", false, false),
+            ("anthropic", "claude-sonnet-4-5", true, false),
+            ("lab", "llama-3.1-8b-instruct", true, false),
+        ];
+        for (provider, model, sampling, newer_name) in rows {
+            let facts = of_model(&catalog, provider, model);
+            assert_eq!(
+                (facts.sampling, facts.max_completion_tokens),
+                (sampling, newer_name),
+                "{provider}/{model}"
+            );
+        }
+        assert!(of_model(&catalog, "anthropic", "claude-sonnet-4-5").output_tokens_max.is_some());
+    }
+
+    #[test]
+    fn reasoning_is_not_sent_back_to_who_refuses_it() {
+        let catalog = Catalog::built_in().unwrap();
+        let field = |name: &str| quirks(&catalog.row(name).unwrap().endpoints[0].quirks).reasoning_field;
+        assert_eq!(field("deepseek").as_deref(), Some("reasoning_content"));
+        assert_eq!((field("groq"), field("mistral")), (None, None));
     }
 }
