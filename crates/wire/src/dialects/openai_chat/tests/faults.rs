@@ -276,7 +276,7 @@ fn messages_are_the_providers_bounded_and_without_credentials() {
     assert!(long.message.len() <= 4096 && long.message.ends_with('é'));
     let html = read(502, "<html>secret</html>");
     assert_eq!(html.message, "the provider answered with status 502 and no readable error message");
-    assert_eq!(html.cause.as_deref(), Some("<html>secret</html>"));
+    assert_eq!(html.cause.as_deref(), Some("an error body of 19 bytes without a message"));
     assert_eq!(OpenAiChat.read_fault(500, b"\xff\xfe").kind, K::Upstream);
 }
 
