@@ -183,10 +183,7 @@ fn forms_of_thinking_and_choice_and_output() {
         ),
         (r#""tool_choice":{"type":"none"}"#, "Some(None) None"),
         (r#""tool_choice":{"type":"tool"}"#, "tool_choice.name: required string is missing"),
-        (
-            r#""tool_choice":"auto""#,
-            "tool_choice: expected a JSON object (line 1, column 6)",
-        ),
+        (r#""tool_choice":"auto""#, "tool_choice: expected a JSON object (line 1, column 6)"),
     ] {
         assert_eq!(reads(field, choice), expected, "{field}");
     }
