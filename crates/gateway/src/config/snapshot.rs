@@ -183,11 +183,6 @@ impl Snapshot {
         self.names.contains_key(name)
     }
 
-    /// The names that callers may ask for, without the open ones of providers.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.names.keys().map(String::as_str)
-    }
-
     /// The breakers of the providers' models, to be taken over by the next snapshot.
     #[must_use]
     pub fn breakers(&self) -> super::providers::Breakers {

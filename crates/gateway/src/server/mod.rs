@@ -79,12 +79,6 @@ impl Server {
         Ok(Self { address, state, threads })
     }
 
-    /// True while new requests are welcome.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        !self.state.is_draining()
-    }
-
     /// Ends the wait of [`Server::stop`], and with it whatever is still going on.
     #[must_use]
     pub fn cut(&self) -> CancellationToken {
