@@ -3,6 +3,8 @@
 pub mod health;
 pub mod identity;
 pub mod key;
+pub mod ledger;
+pub mod money;
 pub mod patterns;
 pub mod plan;
 pub mod retry;

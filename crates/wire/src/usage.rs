@@ -1,8 +1,11 @@
 //! Token counts, in one shape for every vendor. Totals include their parts: vendors that report exclusive counts are
 //! converted by their dialect, so that sums are the same whoever answered. No prices here.
 
+use serde::{Deserialize, Serialize};
+
 /// What one answer consumed. All figures are tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Usage {
     /// All input tokens, cached and cache-writing ones included.
     pub input: u64,
