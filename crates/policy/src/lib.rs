@@ -1,11 +1,16 @@
 //! What is allowed and chosen: decisions. Pure: no I/O, no clock, no dice of its own; time and dice are arguments.
 
+pub mod accounts;
+pub mod budgets;
 pub mod health;
 pub mod identity;
 pub mod key;
 pub mod ledger;
+pub mod limits;
 pub mod money;
 pub mod patterns;
 pub mod plan;
 pub mod retry;
+pub mod scopes;
 pub mod strategies;
+pub mod windows;
