@@ -1,5 +1,6 @@
-//! What is remembered. For now: the keys (held in memory, from config), and the few files of the data folder.
+//! What is remembered: the keys (held in memory, from config), the few files of the data folder, and the database.
 
+pub mod database;
 pub mod directory;
 pub mod files;
 pub mod journal;
