@@ -53,6 +53,77 @@ pub enum FaultKind {
     Internal,
 }
 
+impl FaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 22] = [
+        Self::Malformed,
+        Self::TooLarge,
+        Self::UnsupportedMedia,
+        Self::MethodNotAllowed,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::Conflict,
+        Self::Unprocessable,
+        Self::RateLimited,
+        Self::QuotaExceeded,
+        Self::ContextLength,
+        Self::ContentPolicy,
+        Self::Lossy,
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::Timeout,
+        Self::Tls,
+        Self::BadUpstream,
+        Self::Truncated,
+        Self::Upstream,
+        Self::Internal,
+    ];
+
+    /// The code that every dialect writes for it where the fault has none of its own, by GOVERNANCE's table of answers.
+    #[must_use]
+    pub fn code(self, origin: Origin) -> &'static str {
+        let provider = origin == Origin::Provider;
+        match self {
+            Self::Malformed => "invalid_request",
+            Self::TooLarge => "request_too_large",
+            Self::UnsupportedMedia => "unsupported_media_type",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Unauthorized => "invalid_api_key",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Unprocessable => "unprocessable",
+            Self::RateLimited => "rate_limit_exceeded",
+            Self::QuotaExceeded if provider => "insufficient_quota",
+            Self::QuotaExceeded => "budget_exceeded",
+            Self::ContextLength => "context_length_exceeded",
+            Self::ContentPolicy if provider => "content_filter",
+            Self::ContentPolicy => "content_blocked",
+            Self::Lossy => "translation_lossy",
+            Self::Overloaded if provider => "upstream_overloaded",
+            Self::Overloaded => "overloaded",
+            Self::Unavailable => "upstream_unavailable",
+            Self::Timeout => "upstream_timeout",
+            Self::Tls => "upstream_tls",
+            Self::BadUpstream => "bad_upstream_response",
+            Self::Truncated => "upstream_truncated",
+            Self::Upstream => "upstream_error",
+            Self::Internal => "internal_error",
+        }
+    }
+
+    /// The kind whose code that is: what another gateway like us says, and what vendors say in the same words. None for
+    /// `invalid_request`, which many vendors write beside words that say more, and none for `internal_error`: their own mistake
+    /// is not ours.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        let coded = |kind: &Self| [Origin::Provider, Origin::Gateway].iter().any(|origin| kind.code(*origin) == code);
+        let telling = |kind: &Self| !matches!(kind, Self::Malformed | Self::Internal);
+        Self::ALL.into_iter().filter(telling).find(coded)
+    }
+}
+
 /// Who is at fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {

@@ -127,6 +127,11 @@ fn fault_kind(said: &Said, status: Option<u16>) -> FaultKind {
     if limited && (said.code.as_deref() == Some("enforced_spend_limit_reached") || says(QUOTA)) {
         return K::QuotaExceeded;
     }
+    // A code that we would write ourselves says more than the few types that there are for it.
+    let coded = said.code.as_deref().and_then(K::from_code).filter(|kind| covers(&said.kind, *kind));
+    if let Some(kind) = coded {
+        return kind;
+    }
     match said.kind.as_str() {
         "authentication_error" => K::Unauthorized,
         "billing_error" => K::QuotaExceeded,
@@ -140,6 +145,11 @@ fn fault_kind(said: &Said, status: Option<u16>) -> FaultKind {
         "invalid_request_error" if status.is_none_or(|status| status == 400) => K::Malformed,
         _ => status.map_or(K::Upstream, kind_of_status),
     }
+}
+
+/// Whether an error of that type may be of that kind: it has no type, or the one that we would write.
+fn covers(said: &str, kind: FaultKind) -> bool {
+    said.is_empty() || said == form(&Fault::provider(kind, "")).1
 }
 
 fn kind_of_status(status: u16) -> FaultKind {
@@ -166,26 +176,26 @@ fn kind_of_status(status: u16) -> FaultKind {
 /// See [`crate::Dialect::write_fault`].
 pub(super) fn write(fault: &Fault, request_id: &str) -> (u16, Vec<u8>) {
     let mut out = Vec::with_capacity(256);
-    let form = form(fault);
-    write_body(fault, &form, request_id, &mut out);
-    (form.status, out)
+    let (status, kind) = form(fault);
+    write_body(fault, kind, request_id, &mut out);
+    (status, out)
 }
 
 /// See [`crate::Dialect::write_stream_fault`].
 pub(super) fn write_stream(fault: &Fault, request_id: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    sse::write(&mut out, "error", |out| write_body(fault, &form(fault), request_id, out));
+    sse::write(&mut out, "error", |out| write_body(fault, form(fault).1, request_id, out));
     out
 }
 
-fn write_body(fault: &Fault, form: &Form, request_id: &str, out: &mut Vec<u8>) {
+fn write_body(fault: &Fault, kind: &str, request_id: &str, out: &mut Vec<u8>) {
     json::object(out, |o| {
         o.string("type", "error");
         o.object("error", |o| {
-            o.string("type", form.kind);
+            o.string("type", kind);
             o.string("message", cut(&fault.message, MESSAGE_BYTES_MAX));
             o.object("details", |o| {
-                o.string("code", fault.code.as_deref().unwrap_or(form.code));
+                o.string("code", fault.code.as_deref().unwrap_or(fault.kind.code(fault.origin)));
                 // Where the dialect's own clients look for it.
                 o.string_if("error_code", fault.code.as_deref().filter(|_| fault.origin == Origin::Provider));
                 o.string_if("param", fault.param.as_deref());
@@ -196,44 +206,29 @@ fn write_body(fault: &Fault, form: &Form, request_id: &str, out: &mut Vec<u8>) {
     });
 }
 
-/// How a fault looks in this dialect.
-struct Form {
-    status: u16,
-    kind: &'static str,
-    code: &'static str,
-}
-
-fn form(fault: &Fault) -> Form {
+/// Status and type of a fault in this dialect.
+fn form(fault: &Fault) -> (u16, &'static str) {
     use FaultKind as K;
-    let provider = fault.origin == Origin::Provider;
-    let (status, kind, code) = match fault.kind {
-        K::Malformed => (400, "invalid_request_error", "invalid_request"),
-        K::TooLarge => (413, "request_too_large", "request_too_large"),
-        K::UnsupportedMedia => (415, "invalid_request_error", "unsupported_media_type"),
-        K::MethodNotAllowed => (405, "invalid_request_error", "method_not_allowed"),
-        K::Unauthorized => (401, "authentication_error", "invalid_api_key"),
-        K::Forbidden => (403, "permission_error", "forbidden"),
-        K::NotFound => (404, "not_found_error", "not_found"),
-        K::Conflict => (409, "conflict_error", "conflict"),
-        K::Unprocessable => (422, "invalid_request_error", "unprocessable"),
-        K::RateLimited => (429, "rate_limit_error", "rate_limit_exceeded"),
-        K::QuotaExceeded if provider => (402, "billing_error", "insufficient_quota"),
-        K::QuotaExceeded => (402, "billing_error", "budget_exceeded"),
-        K::ContextLength => (400, "invalid_request_error", "context_length_exceeded"),
-        K::ContentPolicy if provider => (400, "invalid_request_error", "content_filter"),
-        K::ContentPolicy => (400, "invalid_request_error", "content_blocked"),
-        K::Lossy => (400, "invalid_request_error", "translation_lossy"),
-        K::Overloaded if provider => (529, "overloaded_error", "upstream_overloaded"),
-        K::Overloaded => (503, "overloaded_error", "overloaded"),
-        K::Unavailable => (503, "api_error", "upstream_unavailable"),
-        K::Timeout => (504, "timeout_error", "upstream_timeout"),
-        K::Tls => (502, "api_error", "upstream_tls"),
-        K::BadUpstream => (502, "api_error", "bad_upstream_response"),
-        K::Truncated => (502, "api_error", "upstream_truncated"),
-        K::Upstream => (upstream_status(fault.provider_status), "api_error", "upstream_error"),
-        K::Internal => (500, "api_error", "internal"),
-    };
-    Form { status, kind, code }
+    match fault.kind {
+        K::Malformed | K::ContextLength | K::ContentPolicy | K::Lossy => (400, "invalid_request_error"),
+        K::Unauthorized => (401, "authentication_error"),
+        K::QuotaExceeded => (402, "billing_error"),
+        K::Forbidden => (403, "permission_error"),
+        K::NotFound => (404, "not_found_error"),
+        K::MethodNotAllowed => (405, "invalid_request_error"),
+        K::Conflict => (409, "conflict_error"),
+        K::TooLarge => (413, "request_too_large"),
+        K::UnsupportedMedia => (415, "invalid_request_error"),
+        K::Unprocessable => (422, "invalid_request_error"),
+        K::RateLimited => (429, "rate_limit_error"),
+        K::Internal => (500, "api_error"),
+        K::Tls | K::BadUpstream | K::Truncated => (502, "api_error"),
+        K::Upstream => (upstream_status(fault.provider_status), "api_error"),
+        K::Unavailable => (503, "api_error"),
+        K::Overloaded if fault.origin == Origin::Provider => (529, "overloaded_error"),
+        K::Overloaded => (503, "overloaded_error"),
+        K::Timeout => (504, "timeout_error"),
+    }
 }
 
 /// The provider's own status, where it is one of a server's errors (E1).

@@ -78,6 +78,11 @@ fn kind(status: u16, said: &Said, message: &str) -> FaultKind {
     if matches!(status, 402 | 403 | 429) && (word("insufficient_quota") || word("billing_hard_limit_reached") || wording::quota(message)) {
         return FaultKind::QuotaExceeded;
     }
+    // A code that we would write ourselves says more than a status of its class.
+    let coded = [&said.code, &said.kind].into_iter().find_map(|code| FaultKind::from_code(code));
+    if let Some(kind) = coded.filter(|kind| form(*kind, Origin::Provider).0 / 100 == status / 100) {
+        return kind;
+    }
     match status {
         400 if word("invalid_api_key") || wording::bad_key(message) => FaultKind::Unauthorized,
         400 | 404 if word("model_not_found") => FaultKind::NotFound,
@@ -108,6 +113,9 @@ fn kind(status: u16, said: &Said, message: &str) -> FaultKind {
 fn implied_status(said: &Said) -> u16 {
     let message = said.message.as_deref().unwrap_or_default();
     let has = |word: &str| said.code.contains(word) || said.kind.contains(word);
+    if let Some(kind) = FaultKind::from_code(&said.code) {
+        return form(kind, Origin::Provider).0;
+    }
     match () {
         () if has("rate_limit") || has("quota") || has("too_many_requests") => 429,
         () if has("overloaded") || has("unavailable") => 503,
@@ -209,36 +217,26 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }
 
-/// Status, type and code of a fault, by GOVERNANCE's table of answers.
-fn form(fault: &Fault) -> (u16, &'static str, &'static str) {
+/// Status and type of a fault, by GOVERNANCE's table of answers.
+fn form(kind: FaultKind, origin: Origin) -> (u16, &'static str) {
     const INVALID: &str = "invalid_request_error";
-    let provider = fault.origin == Origin::Provider;
-    match fault.kind {
-        FaultKind::Malformed => (400, INVALID, "invalid_request"),
-        FaultKind::TooLarge => (413, INVALID, "request_too_large"),
-        FaultKind::UnsupportedMedia => (415, INVALID, "unsupported_media_type"),
-        FaultKind::MethodNotAllowed => (405, INVALID, "method_not_allowed"),
-        FaultKind::Unauthorized => (401, INVALID, "invalid_api_key"),
-        FaultKind::Forbidden => (403, "permission_error", "forbidden"),
-        FaultKind::NotFound => (404, INVALID, "not_found"),
-        FaultKind::Conflict => (409, INVALID, "conflict"),
-        FaultKind::Unprocessable => (422, INVALID, "unprocessable"),
-        FaultKind::RateLimited => (429, "rate_limit_error", "rate_limit_exceeded"),
-        FaultKind::QuotaExceeded if provider => (429, "insufficient_quota", "insufficient_quota"),
-        FaultKind::QuotaExceeded => (402, "insufficient_quota", "budget_exceeded"),
-        FaultKind::ContextLength => (400, INVALID, "context_length_exceeded"),
-        FaultKind::ContentPolicy if provider => (400, INVALID, "content_filter"),
-        FaultKind::ContentPolicy => (400, INVALID, "content_blocked"),
-        FaultKind::Lossy => (400, INVALID, "translation_lossy"),
-        FaultKind::Overloaded if provider => (503, "api_error", "upstream_overloaded"),
-        FaultKind::Overloaded => (503, "api_error", "overloaded"),
-        FaultKind::Unavailable => (503, "api_error", "upstream_unavailable"),
-        FaultKind::Timeout => (504, "api_error", "upstream_timeout"),
-        FaultKind::Tls => (502, "api_error", "upstream_tls"),
-        FaultKind::BadUpstream => (502, "api_error", "bad_upstream_response"),
-        FaultKind::Truncated => (502, "api_error", "upstream_truncated"),
-        FaultKind::Upstream => (502, "api_error", "upstream_error"),
-        FaultKind::Internal => (500, "api_error", "internal_error"),
+    match kind {
+        FaultKind::Malformed | FaultKind::ContextLength | FaultKind::ContentPolicy | FaultKind::Lossy => (400, INVALID),
+        FaultKind::Unauthorized => (401, INVALID),
+        FaultKind::QuotaExceeded if origin == Origin::Provider => (429, "insufficient_quota"),
+        FaultKind::QuotaExceeded => (402, "insufficient_quota"),
+        FaultKind::Forbidden => (403, "permission_error"),
+        FaultKind::NotFound => (404, INVALID),
+        FaultKind::MethodNotAllowed => (405, INVALID),
+        FaultKind::Conflict => (409, INVALID),
+        FaultKind::TooLarge => (413, INVALID),
+        FaultKind::UnsupportedMedia => (415, INVALID),
+        FaultKind::Unprocessable => (422, INVALID),
+        FaultKind::RateLimited => (429, "rate_limit_error"),
+        FaultKind::Internal => (500, "api_error"),
+        FaultKind::Tls | FaultKind::BadUpstream | FaultKind::Truncated | FaultKind::Upstream => (502, "api_error"),
+        FaultKind::Overloaded | FaultKind::Unavailable => (503, "api_error"),
+        FaultKind::Timeout => (504, "api_error"),
     }
 }
 
@@ -263,7 +261,7 @@ fn status(fault: &Fault, usual: u16) -> u16 {
 pub(super) fn write(fault: &Fault, request_id: &str) -> (u16, Vec<u8>) {
     let mut out = Vec::with_capacity(256);
     body(&mut out, fault, request_id);
-    (status(fault, form(fault).0), out)
+    (status(fault, form(fault.kind, fault.origin).0), out)
 }
 
 /// Writes an error into a stream, which then ends without `[DONE]`: the official clients raise.
@@ -274,7 +272,7 @@ pub(super) fn write_in_stream(fault: &Fault, request_id: &str) -> Vec<u8> {
 }
 
 fn body(out: &mut Vec<u8>, fault: &Fault, request_id: &str) {
-    let (_, kind, usual_code) = form(fault);
+    let (_, kind) = form(fault.kind, fault.origin);
     json::object(out, |out| {
         out.object("error", |error| {
             error.string("message", cut(&fault.message, MESSAGE_BYTES_MAX));
@@ -283,7 +281,7 @@ fn body(out: &mut Vec<u8>, fault: &Fault, request_id: &str) {
                 Some(param) => error.string("param", param),
                 None => error.null("param"),
             }
-            error.string("code", fault.code.as_deref().unwrap_or(usual_code));
+            error.string("code", fault.code.as_deref().unwrap_or(fault.kind.code(fault.origin)));
             error.object("details", |details| {
                 details.string("request_id", request_id);
                 details.bool("retryable", fault.retry == Retry::Same);

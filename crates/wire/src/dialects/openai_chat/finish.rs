@@ -29,7 +29,12 @@ pub(super) fn unsaid(called: bool) -> Finish {
 /// The word for a reason; where there is none, the nearest one and a loss.
 pub(super) fn write(reason: &Finish, called: bool, loss: &mut Loss) -> &'static str {
     match reason {
-        Finish::Stop | Finish::StopSequence(_) => "stop",
+        Finish::Stop | Finish::StopSequence(None) => "stop",
+        Finish::StopSequence(Some(_)) => {
+            // That one ended it is said, which one is not.
+            loss.add("stop_sequence");
+            "stop"
+        }
         Finish::Length => "length",
         Finish::ToolCalls => "tool_calls",
         Finish::ContentFilter => "content_filter",

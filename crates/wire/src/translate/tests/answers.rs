@@ -2,9 +2,9 @@
 //! what was said, or the loss names it.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
-use super::answer_rows::ROWS;
+use super::answer_rows::{ROWS, text};
 use super::*;
-use crate::event::{AnswerContext, Block, Delta, Finish};
+use crate::event::{AnswerContext, Block, Delta, Finish, Start};
 use crate::usage::Usage;
 
 /// What an answer says, apart from how it came.
@@ -146,7 +146,7 @@ fn keeps(said: &Content, came: &Content, loss: &Loss, shown: &str) {
             }
             Some(Finish::ContentFilter) => said.finish == came.finish,
             // Which sequence it was, some dialects cannot say; that it stopped there, all can.
-            Some(Finish::StopSequence(_)) => matches!(came.finish, Some(Finish::StopSequence(_) | Finish::Stop)),
+            Some(Finish::StopSequence(_)) => said.finish == came.finish || (came.finish == Some(Finish::Stop) && lost("stop_sequence")),
             _ => said.finish == came.finish || lost("finish") || lost("stop_reason"),
         };
         assert!(same_ending, "{:?} became {:?}: {shown}", said.finish, came.finish);
@@ -169,6 +169,36 @@ fn every_answer_is_the_same_streamed_and_whole_in_every_dialect() {
             assert_eq!(loss, whole_loss, "whole loses otherwise: {shown}");
             keeps(&Content::of(&events), &streamed, &loss, &shown);
         }
+    }
+}
+
+/// A client reads the first choice of an answer, and why it ended: both are there, also where a provider ended its stream
+/// properly without a word of either.
+#[test]
+fn f16_an_answer_has_a_choice_and_a_reason() {
+    let said: [Vec<Event>; 3] = [vec![], text(0, 0, &["one"]), text(0, 0, &[])];
+    for (dialect, stream, said) in DIALECTS
+        .iter()
+        .flat_map(|dialect| [true, false].map(|stream| (*dialect, stream)))
+        .flat_map(|(dialect, stream)| said.iter().map(move |said| (dialect, stream, said)))
+    {
+        let mut events = vec![Event::Start(Start::default())];
+        events.extend(said.iter().cloned());
+        events.push(Event::End);
+        let (bytes, _) = encode(dialect, stream, &events);
+        let shown = format!("{}, {said:?}: {}", dialect.name(), String::from_utf8_lossy(&bytes));
+        let came = decode(dialect, stream, &bytes);
+        let reasons = came.iter().filter(|event| {
+            matches!(
+                event,
+                Event::Finish {
+                    choice: 0,
+                    reason: Finish::Stop
+                }
+            )
+        });
+        assert_eq!(reasons.count(), 1, "{shown}");
+        assert!(matches!(came.last(), Some(Event::End)), "{shown}");
     }
 }
 

@@ -5,8 +5,9 @@ use super::answer_rows::text;
 use super::answers::{Content, decode};
 use super::*;
 use crate::event::{AnswerContext, Start};
-use crate::fault::{Fault, FaultKind as Kind};
+use crate::fault::{Fault, FaultKind as Kind, Origin};
 
+/// The kinds that a provider may be at fault for.
 const KINDS: &[Kind] = &[
     Kind::Malformed,
     Kind::TooLarge,
@@ -22,6 +23,33 @@ const KINDS: &[Kind] = &[
     Kind::Timeout,
     Kind::Upstream,
 ];
+
+/// What was told is understood: every kind of fault, whoever is to blame, as an answer and in mid-stream.
+#[test]
+fn a_fault_that_is_read_back_is_the_same() {
+    for dialect in DIALECTS {
+        for kind in Kind::ALL {
+            for origin in [Origin::Provider, Origin::Gateway, Origin::Client] {
+                let sent = Fault::new(kind, origin, "words without a meaning");
+                let (status, body) = dialect.write_fault(&sent, "req_1");
+                let whole = dialect.read_fault(status, &body);
+                let stream = dialect.write_stream_fault(&sent, "req_1");
+                let events = decode(*dialect, true, &stream);
+                let Some(Event::Fault(streamed)) = events.last() else {
+                    panic!("{}: no fault: {events:?}", dialect.name())
+                };
+                // The other side's own mistake is a provider's failure to us.
+                let expected = if kind == Kind::Internal { Kind::Upstream } else { kind };
+                assert_eq!(whole.kind, expected, "{} {origin:?} as {status}: {}", dialect.name(), shown(&body));
+                assert_eq!(streamed.kind, expected, "{} {origin:?}: {}", dialect.name(), shown(&stream));
+            }
+        }
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
 
 #[test]
 fn every_fault_crosses_every_pair() {

@@ -162,7 +162,7 @@ fn faults_are_written_in_the_dialects_shape() {
         (K::BadUpstream, 502, "api_error", "bad_upstream_response"),
         (K::Truncated, 502, "api_error", "upstream_truncated"),
         (K::Upstream, 502, "api_error", "upstream_error"),
-        (K::Internal, 500, "api_error", "internal"),
+        (K::Internal, 500, "api_error", "internal_error"),
     ];
     for (kind, status, error_type, code) in all {
         let (written, body) = Anthropic.write_fault(&Fault::gateway(kind, "why"), "req_9");

@@ -160,7 +160,8 @@ fn the_fixtures_are_written_as_they_were() {
 fn finish_reasons_and_what_they_lose() {
     let rows = [
         (Finish::Stop, "stop", ""),
-        (Finish::StopSequence(Some("END".to_owned())), "stop", ""),
+        (Finish::StopSequence(Some("END".to_owned())), "stop", "stop_sequence"),
+        (Finish::StopSequence(None), "stop", ""),
         (Finish::Length, "length", ""),
         (Finish::ToolCalls, "tool_calls", ""),
         (Finish::ContentFilter, "content_filter", ""),
