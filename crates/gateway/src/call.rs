@@ -187,13 +187,16 @@ impl Walk<'_> {
     fn body_for(&self, door: &Door) -> Result<(Bytes, Loss), Fault> {
         let call = self.call;
         if tollgate_wire::dialects::same(door.dialect, call.dialect) {
-            let patch = door.dialect.patch(call.operation, &call.envelope, &call.body, &door.target);
+            let mut loss = Loss::default();
+            let patch = door
+                .dialect
+                .patch(call.operation, &call.envelope, &call.body, &door.target, &mut loss);
             let body = if patch.is_empty() {
                 call.body.clone()
             } else {
                 Bytes::from(patch.apply(&call.body))
             };
-            return Ok((body, Loss::default()));
+            return Ok((body, loss));
         }
         let request = call.request()?;
         if request.messages.is_empty() {

@@ -35,6 +35,8 @@ pub struct ModelFacts {
     pub stop: bool,
     /// The output limit has its newer name, which counts reasoning too.
     pub max_completion_tokens: bool,
+    /// Of these top-level request fields at most one may be there: the first of them is kept.
+    pub one_of: Vec<String>,
 }
 
 impl Default for ModelFacts {
@@ -51,6 +53,7 @@ impl Default for ModelFacts {
             system_midway: false,
             stop: true,
             max_completion_tokens: true,
+            one_of: Vec::new(),
         }
     }
 }
@@ -86,6 +89,16 @@ pub struct Quirks {
     pub reasoning_field: Option<String>,
     /// The largest temperature that it accepts, where lower than the dialect's.
     pub temperature_max: Option<f64>,
+    /// Fields of messages that it refuses.
+    pub message_drop: Vec<String>,
+    /// The content of a message must be a string.
+    pub content_as_string: bool,
+    /// The only values of `tool_choice` that it takes, `named` standing for one function; empty: all.
+    pub tool_choices: Vec<String>,
+    /// The only types of `response_format` that it takes; empty: all.
+    pub response_formats: Vec<String>,
+    /// The most answers that can be asked of it.
+    pub n_max: Option<u32>,
 }
 
 /// What a vendor does about token usage in streams.

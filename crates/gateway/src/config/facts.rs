@@ -1,6 +1,8 @@
 //! The catalog's rows as the dialects want them: facts about a model, and a vendor's quirks.
 
-use tollgate_upstream::providers::{Catalog, ForcedToolChoice, Quirks as Known, ReasoningReplay, StreamUsage as Streams, Thinking as Form};
+use tollgate_upstream::providers::{
+    Catalog, ContentForm, ForcedToolChoice, Quirks as Known, ReasoningReplay, StreamUsage as Streams, Thinking as Form,
+};
 use tollgate_wire::target::{ModelFacts, Quirks, StreamUsage, Thinking};
 
 /// What is known of a model at a provider; an unknown one is trusted to do what its dialect says.
@@ -33,27 +35,47 @@ pub fn of_model(catalog: &Catalog, provider: &str, model: &str) -> ModelFacts {
         system_midway: row.system_anywhere,
         stop: !refuses("stop"),
         max_completion_tokens: row.rename.contains_key("max_tokens"),
+        one_of: row.one_of.clone(),
     }
 }
 
-/// A vendor's quirks.
+/// A vendor's quirks. Every one of the catalog is named here, so that none is read and then forgotten.
 #[must_use]
 pub fn quirks(known: &Known) -> Quirks {
+    let Known {
+        drop,
+        rename,
+        message_drop,
+        developer_role,
+        content,
+        tool_choices,
+        response_formats,
+        temperature_max,
+        n_max,
+        betas: _, // the site's, for it is about a header
+        stream_usage,
+        done_marker,
+        reasoning_field,
+        reasoning_replay,
+        billing_on_cancel: _, // the bill's
+    } = known.clone();
     Quirks {
-        drop: known.drop.clone(),
-        rename: known.rename.iter().map(|(ours, theirs)| (ours.clone(), theirs.clone())).collect(),
-        developer_as_system: known.developer_role.as_deref() == Some("system"),
-        stream_usage: match known.stream_usage {
+        drop,
+        rename: rename.into_iter().collect(),
+        developer_as_system: developer_role.as_deref() == Some("system"),
+        stream_usage: match stream_usage {
             Streams::Ask => StreamUsage::Ask,
             Streams::Always => StreamUsage::Always,
             Streams::Never => StreamUsage::Never,
         },
-        terminator_optional: !known.done_marker,
-        reasoning_field: known
-            .reasoning_field
-            .clone()
-            .filter(|_| known.reasoning_replay != ReasoningReplay::Refused),
-        temperature_max: known.temperature_max,
+        terminator_optional: !done_marker,
+        reasoning_field: reasoning_field.filter(|_| reasoning_replay != ReasoningReplay::Refused),
+        temperature_max,
+        message_drop,
+        content_as_string: content == ContentForm::String,
+        tool_choices,
+        response_formats,
+        n_max,
     }
 }
 
@@ -90,5 +112,25 @@ mod tests {
         let field = |name: &str| quirks(&catalog.row(name).unwrap().endpoints[0].quirks).reasoning_field;
         assert_eq!(field("deepseek").as_deref(), Some("reasoning_content"));
         assert_eq!((field("groq"), field("mistral")), (None, None));
+    }
+
+    #[test]
+    fn every_quirk_of_a_vendor_is_carried() {
+        let catalog = Catalog::built_in().unwrap();
+        let of = |name: &str| quirks(&catalog.row(name).unwrap().endpoints[0].quirks);
+        let groq = of("groq");
+        assert_eq!(groq.n_max, Some(1));
+        assert!(groq.message_drop.iter().any(|field| field == "name"));
+        assert!(of("deepseek").response_formats.iter().any(|format| format == "json_object"));
+        let rows = || {
+            catalog
+                .rows()
+                .iter()
+                .flat_map(|row| &row.endpoints)
+                .map(|endpoint| quirks(&endpoint.quirks))
+        };
+        assert!(rows().any(|quirks| quirks.content_as_string));
+        assert!(rows().any(|quirks| quirks.tool_choices == ["auto", "none"]));
+        assert_eq!(of_model(&catalog, "anthropic", "claude-opus-4-1").one_of, ["temperature", "top_p"]);
     }
 }

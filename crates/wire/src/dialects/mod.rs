@@ -9,6 +9,7 @@ use crate::request::Request;
 use crate::target::Target;
 
 pub mod anthropic;
+mod edit;
 pub mod openai_chat;
 
 /// Every wire format that we speak.
@@ -78,8 +79,8 @@ pub trait Dialect: Sync + Send {
     fn scan(&self, op: Operation, body: &[u8]) -> Result<Envelope, Malformed>;
 
     /// The edits that make a caller's body fit a provider of the same dialect: the model's name, the usage flag, the
-    /// vendor's quirks. Everything else stays as the caller wrote it.
-    fn patch(&self, op: Operation, envelope: &Envelope, body: &[u8], target: &Target) -> Patch;
+    /// vendor's quirks, with what is lost by those. Everything else stays as the caller wrote it.
+    fn patch(&self, op: Operation, envelope: &Envelope, body: &[u8], target: &Target, loss: &mut Loss) -> Patch;
 
     /// Reads a caller's request. Liberal: what is unknown is kept.
     ///

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::envelope::{self, Field};
+use crate::loss::Loss;
 use crate::target::{StreamUsage, Target};
 use crate::tests::corpus;
 use crate::tests::dice::Dice;
@@ -102,7 +103,7 @@ fn expected(fields: &[(String, String)], target: &Target) -> Vec<(String, String
 fn check(dialect: &dyn Dialect, body: &[u8], target: &Target) {
     let shown = || format!("{}: {}", dialect.name(), String::from_utf8_lossy(&body[..body.len().min(1_000)]));
     let envelope = dialect.scan(CHAT, body).unwrap_or_else(|error| panic!("{error}: {}", shown()));
-    let patch = dialect.patch(CHAT, &envelope, body, target);
+    let patch = dialect.patch(CHAT, &envelope, body, target, &mut Loss::default());
     let edited = patch.clone().apply(body);
     let (left, edited_left) = around(&patch, body, &edited);
     assert!(left == edited_left, "more than the patched spans changed: {}", shown());
@@ -154,7 +155,7 @@ fn check_identity(dialect: &dyn Dialect, body: &[u8]) {
             return;
         }
     }
-    let patch = dialect.patch(CHAT, &envelope, body, &target);
+    let patch = dialect.patch(CHAT, &envelope, body, &target, &mut Loss::default());
     assert_eq!(patch.apply(body), body, "{}: edited without need", dialect.name());
 }
 

@@ -335,12 +335,12 @@ pub fn patch(data: &[u8]) {
             model: envelope.model.clone(),
             ..Target::default()
         };
-        let edited = dialect.patch(CHAT, &envelope, data, &same).apply(data);
+        let edited = dialect.patch(CHAT, &envelope, data, &same, &mut Loss::default()).apply(data);
         if !envelope.stream || envelope.include_usage {
             assert_eq!(edited, data, "{}: edited without need", dialect.name());
         }
         for (target, usage) in edits() {
-            let edited = dialect.patch(CHAT, &envelope, data, &target).apply(data);
+            let edited = dialect.patch(CHAT, &envelope, data, &target, &mut Loss::default()).apply(data);
             fields_follow(*dialect, data, &edited, &target, usage);
         }
     }

@@ -1,12 +1,12 @@
 //! What must be known of a caller's body without parsing it, and the edits that make it fit a provider of the same dialect.
 //! No value but the deciding ones is looked at: the provider judges the rest.
 
-use std::ops::Range;
-
+use crate::dialects::edit::Edit;
 use crate::envelope::{Envelope, Field, scan as scan_fields, string_of};
 use crate::fault::Malformed;
+use crate::loss::Loss;
 use crate::patch::Patch;
-use crate::target::{Quirks, Target};
+use crate::target::Target;
 
 /// See [`crate::Dialect::scan`].
 pub(super) fn scan(body: &[u8]) -> Result<Envelope, Malformed> {
@@ -60,51 +60,19 @@ fn whole_number(text: &str) -> Result<u64, Malformed> {
 }
 
 /// See [`crate::Dialect::patch`].
-pub(super) fn patch(envelope: &Envelope, target: &Target) -> Patch {
+pub(super) fn patch(envelope: &Envelope, body: &[u8], target: &Target, loss: &mut Loss) -> Patch {
     let mut patch = Patch::default();
     if !target.model.is_empty() && target.model != envelope.model {
         patch.replace_string(envelope.model_span.clone(), &target.model);
     }
-    apply_quirks(&envelope.fields, &target.quirks, &mut patch);
+    fit(&envelope.fields, body, target, (&mut patch, loss));
     patch
 }
 
-/// Removes and renames the top-level fields that the vendor wants removed or renamed. A field that is there under the vendor's
-/// name too is removed instead: a key must not stand twice.
-pub(super) fn apply_quirks(fields: &[Field], quirks: &Quirks, patch: &mut Patch) {
-    let theirs = |name: &str| quirks.rename.iter().find(|(ours, _)| ours == name).map(|(_, theirs)| theirs);
-    let gone = |field: &Field| {
-        quirks.drop.contains(&field.name) || theirs(&field.name).is_some_and(|theirs| fields.iter().any(|other| other.name == *theirs))
-    };
-    for span in dropped_spans(fields, gone) {
-        patch.replace(span, Vec::new());
-    }
-    for field in fields.iter().filter(|field| !gone(field)) {
-        if let Some(theirs) = theirs(&field.name) {
-            patch.replace_string(field.key.clone(), theirs);
-        }
-    }
-}
-
-/// The spans to cut so that no comma is left over: each run of dropped neighbours goes with the comma behind it, or, at
-/// the end of the object, with the one before it.
-fn dropped_spans(fields: &[Field], gone: impl Fn(&Field) -> bool) -> Vec<Range<usize>> {
-    let mut spans = Vec::new();
-    let mut kept_before: Option<&Field> = None;
-    let mut run: Option<(&Field, &Field)> = None;
-    for field in fields {
-        if gone(field) {
-            run = Some((run.map_or(field, |(first, _)| first), field));
-        } else {
-            if let Some((first, _)) = run.take() {
-                spans.push(first.key.start..field.key.start);
-            }
-            kept_before = Some(field);
-        }
-    }
-    if let Some((first, last)) = run {
-        let start = kept_before.map_or(first.key.start, |kept| kept.value.end);
-        spans.push(start..last.value.end);
-    }
-    spans
+/// The top-level fields as the vendor and the model want them, in a caller's body or in one that we wrote.
+pub(super) fn fit(fields: &[Field], body: &[u8], target: &Target, (patch, loss): (&mut Patch, &mut Loss)) {
+    let mut edit = Edit::new(body, 0, fields);
+    edit.refuse(target, loss);
+    edit.rename(&target.quirks.rename, patch);
+    edit.cut(patch);
 }

@@ -65,8 +65,8 @@ impl Dialect for Anthropic {
         envelope::scan(body)
     }
 
-    fn patch(&self, _op: Operation, envelope: &Envelope, _body: &[u8], target: &Target) -> Patch {
-        envelope::patch(envelope, target)
+    fn patch(&self, _op: Operation, envelope: &Envelope, body: &[u8], target: &Target, loss: &mut Loss) -> Patch {
+        envelope::patch(envelope, body, target, loss)
     }
 
     fn read_request(&self, _op: Operation, body: &[u8]) -> Result<Request, Malformed> {

@@ -8,7 +8,7 @@ use crate::json::{self, ObjectWriter};
 use crate::loss::Loss;
 use crate::patch::Patch;
 use crate::request::{Body, OutputFormat, Part, Request};
-use crate::target::{Quirks, Target};
+use crate::target::Target;
 
 /// The longest `metadata.user_id`, in characters.
 const USER_CHARS_MAX: usize = 512;
@@ -43,7 +43,7 @@ pub(super) fn write(request: &Request, target: &Target, loss: &mut Loss) -> Vec<
         write_output(request, target, &limits, o, loss);
         write_rest(request, o, loss);
     });
-    apply_quirks(out, &target.quirks, loss)
+    fitted(out, target, loss)
 }
 
 fn write_sampling(request: &Request, target: &Target, limits: &Limits, o: &mut ObjectWriter<'_>, loss: &mut Loss) {
@@ -165,17 +165,16 @@ fn put(o: &mut ObjectWriter<'_>, request: &Request, prefix: &str) {
     }
 }
 
-fn apply_quirks(body: Vec<u8>, quirks: &Quirks, loss: &mut Loss) -> Vec<u8> {
-    if quirks.drop.is_empty() && quirks.rename.is_empty() {
+/// What was written, as the vendor and the model want it.
+fn fitted(body: Vec<u8>, target: &Target, loss: &mut Loss) -> Vec<u8> {
+    let Target { facts, quirks, .. } = target;
+    if quirks.drop.is_empty() && quirks.rename.is_empty() && facts.one_of.is_empty() {
         return body;
     }
     let Ok((fields, _)) = crate::envelope::scan(&body) else {
         return body;
     };
-    for field in fields.iter().filter(|field| quirks.drop.contains(&field.name)) {
-        loss.add(&field.name);
-    }
     let mut patch = Patch::default();
-    envelope::apply_quirks(&fields, quirks, &mut patch);
+    envelope::fit(&fields, &body, target, (&mut patch, loss));
     patch.apply(&body)
 }

@@ -16,6 +16,7 @@ mod chunk;
 mod encode;
 mod fault;
 mod finish;
+mod fit;
 mod history;
 mod loose;
 mod message;
@@ -59,8 +60,8 @@ impl Dialect for OpenAiChat {
         pass::scan(body)
     }
 
-    fn patch(&self, _: Operation, envelope: &Envelope, body: &[u8], target: &Target) -> Patch {
-        pass::patch(envelope, body, target)
+    fn patch(&self, _: Operation, envelope: &Envelope, body: &[u8], target: &Target, loss: &mut Loss) -> Patch {
+        pass::patch(envelope, body, target, loss)
     }
 
     fn read_request(&self, _: Operation, body: &[u8]) -> Result<Request, Malformed> {

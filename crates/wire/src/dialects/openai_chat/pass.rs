@@ -3,10 +3,11 @@
 
 use std::ops::Range;
 
-use serde_json::value::RawValue;
-
+use super::fit;
+use crate::dialects::edit::Edit;
 use crate::envelope::{self, Envelope, Field};
 use crate::fault::Malformed;
+use crate::loss::Loss;
 use crate::patch::Patch;
 use crate::target::{StreamUsage, Target};
 
@@ -79,62 +80,26 @@ fn include_usage(options: &str) -> Result<Option<(bool, Range<usize>)>, Malforme
 }
 
 /// The edits for a provider.
-pub(super) fn patch(envelope: &Envelope, body: &[u8], target: &Target) -> Patch {
+pub(super) fn patch(envelope: &Envelope, body: &[u8], target: &Target, loss: &mut Loss) -> Patch {
     let mut patch = Patch::default();
     if envelope.model != target.model {
         patch.replace_string(envelope.model_span.clone(), &target.model);
     }
     let quirks = &target.quirks;
-    let mut gone: Vec<bool> = envelope.fields.iter().map(|field| quirks.drop.contains(&field.name)).collect();
+    let mut edit = Edit::new(body, 0, &envelope.fields);
     match quirks.stream_usage {
-        // Dropped altogether: then there is nothing to ask with.
-        _ if quirks.drop.iter().any(|name| name == "stream_options") => {}
+        // Refused altogether: then there is nothing to ask with, and nobody is asked.
+        _ if quirks.drop.iter().any(|name| name == "stream_options") => {
+            edit.remove("stream_options");
+        }
         StreamUsage::Ask if envelope.stream && !envelope.include_usage => ask(envelope, body, &mut patch),
         StreamUsage::Ask => {}
-        StreamUsage::Always | StreamUsage::Never => mark(envelope, "stream_options", &mut gone),
-    }
-    for (ours, theirs) in &quirks.rename {
-        if envelope.field(theirs).is_some() {
-            mark(envelope, ours, &mut gone);
+        StreamUsage::Always | StreamUsage::Never => {
+            edit.remove("stream_options");
         }
     }
-    for (field, _) in envelope.fields.iter().zip(&gone).filter(|(_, gone)| !**gone) {
-        if let Some((_, theirs)) = quirks.rename.iter().find(|(ours, _)| *ours == field.name) {
-            patch.replace_string(field.key.clone(), theirs);
-        }
-    }
-    if quirks.developer_as_system {
-        developers(envelope, body, &mut patch);
-    }
-    remove(&envelope.fields, &gone, &mut patch);
+    fit::all(edit, target, (&mut patch, loss));
     patch
-}
-
-fn mark(envelope: &Envelope, name: &str, gone: &mut [bool]) {
-    for (field, gone) in envelope.fields.iter().zip(gone) {
-        *gone |= field.name == name;
-    }
-}
-
-/// Removes the marked fields, each run of them with the comma that would be left over.
-fn remove(fields: &[Field], gone: &[bool], patch: &mut Patch) {
-    let mut kept: Option<&Field> = None;
-    let mut run: Option<Range<usize>> = None;
-    for (field, gone) in fields.iter().zip(gone) {
-        if *gone {
-            let start = run.take().map_or(field.key.start, |run| run.start);
-            run = Some(start..field.value.end);
-            continue;
-        }
-        if let Some(run) = run.take() {
-            patch.replace(run.start..field.key.start, Vec::new());
-        }
-        kept = Some(field);
-    }
-    if let Some(run) = run {
-        let start = kept.map_or(run.start, |kept| kept.value.end);
-        patch.replace(start..run.end, Vec::new());
-    }
 }
 
 /// Asks for usage within the stream.
@@ -156,32 +121,5 @@ fn ask(envelope: &Envelope, body: &[u8], patch: &mut Patch) {
             patch.replace(at..at, &br#""include_usage":true,"#[..]);
         }
         _ => patch.replace(field.value.clone(), &br#"{"include_usage":true}"#[..]),
-    }
-}
-
-/// Writes `system` for every message role `developer`.
-fn developers(envelope: &Envelope, body: &[u8], patch: &mut Patch) {
-    let Some(field) = envelope.field("messages") else { return };
-    let text = field.text(body);
-    if memchr::memmem::find(text.as_bytes(), b"developer").is_none() {
-        return;
-    }
-    let Ok(messages) = serde_json::from_str::<Vec<&RawValue>>(text) else {
-        return;
-    };
-    for message in messages {
-        let raw = message.get();
-        // The element is a slice of the body: its place is the distance of their starts.
-        let Some(offset) = raw.as_ptr().addr().checked_sub(body.as_ptr().addr()) else {
-            continue;
-        };
-        let Ok((fields, _)) = envelope::scan(raw.as_bytes()) else {
-            continue;
-        };
-        for role in fields.iter().filter(|field| field.name == "role") {
-            if envelope::string_of(role, raw.as_bytes()).is_ok_and(|role| role == "developer") {
-                patch.replace_string(offset + role.value.start..offset + role.value.end, "system");
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@ mod corpus;
 mod decoding;
 mod encoding;
 mod faults;
+mod fit;
 mod fitting;
 mod framing;
 mod fuzz;

@@ -1,7 +1,7 @@
 //! Writes a request for a provider. Strict and canonical: what the dialect, the model or the vendor cannot take becomes a
 //! loss. Messages are written in `turn.rs`, tools in `tool.rs`.
 
-use super::{NAME, thinking, tool, turn};
+use super::{NAME, fit, thinking, tool, turn};
 use crate::json::{self, ObjectWriter};
 use crate::loss::Loss;
 use crate::request::{OutputFormat, Request};
@@ -31,7 +31,7 @@ pub(super) fn write(request: &Request, target: &Target, loss: &mut Loss) -> Vec<
         stream(&mut top, request, target);
         rest(&mut top, request, target);
     });
-    out
+    fit::written(out, target, loss)
 }
 
 /// The top-level fields, each by the vendor's name for it, or lost where the vendor refuses it.

@@ -211,10 +211,14 @@ fn recorded_requests_keep_their_bytes_on_the_fast_path() {
                 body.get(envelope.model_span.end..).unwrap(),
             );
             let expected = format!("{head}\"other-model\"{tail}");
-            let patched = Anthropic.patch(CHAT, &envelope, body.as_bytes(), &renamed).apply(body.as_bytes());
+            let patched = Anthropic
+                .patch(CHAT, &envelope, body.as_bytes(), &renamed, &mut Loss::default())
+                .apply(body.as_bytes());
             assert!(patched == expected.as_bytes(), "{id}");
             assert!(
-                Anthropic.patch(CHAT, &envelope, body.as_bytes(), &Target::default()).is_empty(),
+                Anthropic
+                    .patch(CHAT, &envelope, body.as_bytes(), &Target::default(), &mut Loss::default())
+                    .is_empty(),
                 "{id}"
             );
         }

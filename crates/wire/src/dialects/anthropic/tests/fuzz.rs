@@ -89,7 +89,7 @@ fn twenty_thousand_mutations_cause_no_panic() {
         let bytes = mutate(SEEDS[round % SEEDS.len()].as_bytes(), &mut dice);
         let scanned = Anthropic.scan(CHAT, &bytes);
         if let Ok(envelope) = &scanned {
-            let patched = Anthropic.patch(CHAT, envelope, &bytes, &able()).apply(&bytes);
+            let patched = Anthropic.patch(CHAT, envelope, &bytes, &able(), &mut Loss::default()).apply(&bytes);
             assert_eq!(patched, bytes, "nothing was to be patched");
         }
         if let Ok(request) = Anthropic.read_request(CHAT, &bytes) {

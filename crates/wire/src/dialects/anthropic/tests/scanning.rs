@@ -62,7 +62,12 @@ fn patched(body: &str, model: &str, drop: &[&str], rename: &[(&str, &str)]) -> S
         ..Target::default()
     };
     let envelope = Anthropic.scan(CHAT, body.as_bytes()).unwrap();
-    String::from_utf8(Anthropic.patch(CHAT, &envelope, body.as_bytes(), &target).apply(body.as_bytes())).unwrap()
+    String::from_utf8(
+        Anthropic
+            .patch(CHAT, &envelope, body.as_bytes(), &target, &mut Loss::default())
+            .apply(body.as_bytes()),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -94,4 +99,22 @@ fn only_what_must_change_is_edited() {
         patched(r#"{"x":1,"model":"m","messages":[]}"#, "n", &["x"], &[]),
         r#"{"model":"n","messages":[]}"#
     );
+}
+
+/// What is refused is told, alike on the fast path and in what we write; of fields that exclude each other the first stays.
+#[test]
+fn what_is_left_out_is_told() {
+    let mut target = able();
+    target.quirks.drop = vec!["service_tier".to_owned(), "x".to_owned()];
+    target.facts.one_of = vec!["temperature".to_owned(), "top_p".to_owned()];
+    let body = r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"q"}],"top_p":0.5,"x":null,"temperature":0.25,"service_tier":"auto"}"#;
+    let expected = r#"{"model":"m","max_tokens":5,"messages":[{"role":"user","content":"q"}],"temperature":0.25}"#;
+    let mut loss = Loss::default();
+    let envelope = Anthropic.scan(CHAT, body.as_bytes()).unwrap();
+    let patch = Anthropic.patch(CHAT, &envelope, body.as_bytes(), &target, &mut loss);
+    assert_eq!(String::from_utf8(patch.apply(body.as_bytes())).unwrap(), expected);
+    assert_eq!(loss.to_string(), "service_tier, top_p");
+    let (written, told) = write(&read(body), &target);
+    assert_eq!((written["temperature"].as_f64(), written.get("top_p")), (Some(0.25), None));
+    assert_eq!(told, "service_tier, top_p");
 }

@@ -164,11 +164,18 @@ fn recorded_requests_keep_their_bytes_on_the_fast_path() {
             ..Target::default()
         };
         let asks = envelope.stream && !envelope.include_usage;
-        if !asks && OpenAiChat.patch(Operation::Chat, &envelope, body, &target).apply(body) != *body {
+        if !asks
+            && OpenAiChat
+                .patch(Operation::Chat, &envelope, body, &target, &mut Loss::default())
+                .apply(body)
+                != *body
+        {
             return Err("bytes changed".to_owned());
         }
         target.model = "other/model".to_owned();
-        let patched = OpenAiChat.patch(Operation::Chat, &envelope, body, &target).apply(body);
+        let patched = OpenAiChat
+            .patch(Operation::Chat, &envelope, body, &target, &mut Loss::default())
+            .apply(body);
         let mut expected: Value = serde_json::from_slice(body).unwrap();
         let patched: Value = serde_json::from_slice(&patched).map_err(|error| error.to_string())?;
         expected["model"] = "other/model".into();

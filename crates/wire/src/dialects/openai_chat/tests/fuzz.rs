@@ -96,7 +96,9 @@ fn mutated_requests_never_panic() {
         let body = dice.mutate(REQUEST);
         if let Ok(envelope) = OpenAiChat.scan(Operation::Chat, &body) {
             scanned += 1;
-            let patched = OpenAiChat.patch(Operation::Chat, &envelope, &body, &target).apply(&body);
+            let patched = OpenAiChat
+                .patch(Operation::Chat, &envelope, &body, &target, &mut Loss::default())
+                .apply(&body);
             let again = OpenAiChat
                 .scan(Operation::Chat, &patched)
                 .unwrap_or_else(|malformed| panic!("{malformed}: {}", String::from_utf8_lossy(&patched)));

@@ -3,6 +3,7 @@
 use super::super::OpenAiChat;
 use super::REQUEST;
 use crate::dialects::{Dialect, Operation};
+use crate::loss::Loss;
 use crate::target::{Quirks, StreamUsage, Target};
 
 fn patched(body: &str, model: &str, quirks: Quirks) -> String {
@@ -14,7 +15,7 @@ fn patched(body: &str, model: &str, quirks: Quirks) -> String {
     };
     String::from_utf8(
         OpenAiChat
-            .patch(Operation::Chat, &envelope, body.as_bytes(), &target)
+            .patch(Operation::Chat, &envelope, body.as_bytes(), &target, &mut Loss::default())
             .apply(body.as_bytes()),
     )
     .unwrap()
