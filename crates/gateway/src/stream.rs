@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body;
 use tokio::time::{Sleep, sleep};
+use tollgate_guard::mask;
 use tollgate_upstream::attempt;
 use tollgate_upstream::client::AnswerBody;
 use tollgate_wire::event::Event;
@@ -166,10 +167,11 @@ impl Stream {
             _ => None,
         });
         if let Some(fault) = reported {
-            return Step::Broken {
-                fault,
-                told: self.channel.is_tap(),
-            };
+            let told = self.channel.is_tap();
+            if let Some(last) = self.ready.back_mut().filter(|_| told) {
+                mask_last_event(last);
+            }
+            return Step::Broken { fault, told };
         }
         let over = matches!(step, Step::Complete);
         if self.progress.terminated || (over && self.may_end_here()) {
@@ -216,6 +218,20 @@ impl Progress {
     }
 }
 
+/// Takes credentials out of the last event of a piece: the provider's own error, which ends a stream that passes through. What the
+/// model said before it stays as it is.
+fn mask_last_event(piece: &mut Bytes) {
+    let blank = |ends: &[u8]| matches!(ends, b"\n\n" | b"\r\r" | b"\n\r");
+    let start = piece.trim_ascii_end().windows(2).rposition(blank).unwrap_or_default();
+    let (before, event) = piece.split_at(start);
+    // What is not UTF-8 was refused before it came here.
+    let Ok(event) = std::str::from_utf8(event) else { return };
+    let masked = mask::credentials(event);
+    if masked != event {
+        *piece = Bytes::from([before, masked.as_bytes()].concat());
+    }
+}
+
 fn broken(fault: Fault) -> Step {
     Step::Broken {
         fault: Box::new(fault),
@@ -240,4 +256,38 @@ fn truncated() -> Fault {
         "the provider's stream ended before its end; the answer is not complete",
     )
     .with_code("upstream_truncated")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_providers_error_event_shows_no_credential_and_the_model_may_say_what_it_likes() {
+        let said = "data: {\"x\":\"sk-abcdefghijklmnop\"}";
+        let rows = [
+            (
+                format!("{said}\n\nevent: error\ndata: {{\"error\":\"bad key sk-abcdefghijklmnop\"}}\n\n"),
+                format!("{said}\n\nevent: error\ndata: {{\"error\":\"bad key sk-abcd***\"}}\n\n"),
+            ),
+            (
+                format!("{said}\r\n\r\ndata: {{\"error\":\"bad key sk-abcdefghijklmnop\"}}\r\n\r\n"),
+                format!("{said}\r\n\r\ndata: {{\"error\":\"bad key sk-abcd***\"}}\r\n\r\n"),
+            ),
+            (
+                format!("{said}\r\rdata: {{\"error\":\"é\"}}\r\r"),
+                format!("{said}\r\rdata: {{\"error\":\"é\"}}\r\r"),
+            ),
+            (
+                "data: {\"error\":\"Bearer abcdefghijkl\"}".to_owned(),
+                "data: {\"error\":\"Bearer abcd***\"}".to_owned(),
+            ),
+            (String::new(), String::new()),
+        ];
+        for (before, after) in rows {
+            let mut piece = Bytes::from(before.clone());
+            mask_last_event(&mut piece);
+            assert_eq!(piece, after, "{before}");
+        }
+    }
 }
