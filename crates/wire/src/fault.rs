@@ -4,6 +4,14 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// The longest message of a fault, in bytes: read from a provider, and written for a caller.
+pub(crate) const MESSAGE_BYTES_MAX: usize = 4096;
+
+/// At most so many bytes of a text, whole characters only.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+}
+
 /// What went wrong, in the field's words. One meaning each; a dialect maps it to its own status, type and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FaultKind {

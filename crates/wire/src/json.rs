@@ -227,7 +227,8 @@ impl<'de> Deserialize<'de> for Entries<'de> {
     }
 }
 
-struct Key<'a>(Cow<'a, str>);
+/// The key of a field, borrowed where it holds no escape.
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

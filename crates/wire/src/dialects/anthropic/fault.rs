@@ -5,12 +5,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::fault::{Fault, FaultKind, Origin, Retry};
+use crate::fault::{Fault, FaultKind, MESSAGE_BYTES_MAX, Origin, Retry, cut};
 use crate::frame::sse;
 use crate::json::{self, Fields, Kind, kind};
 
-/// The longest message passed on, in bytes.
-const MESSAGE_BYTES_MAX: usize = 4096;
 /// The longest code passed on, in bytes.
 const CODE_BYTES_MAX: usize = 80;
 
@@ -234,9 +232,4 @@ fn form(fault: &Fault) -> (u16, &'static str) {
 /// The provider's own status, where it is one of a server's errors (E1).
 fn upstream_status(status: Option<u16>) -> u16 {
     status.filter(|status| (500..600).contains(status)).unwrap_or(502)
-}
-
-/// At most so many bytes, whole characters only.
-fn cut(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }

@@ -8,7 +8,7 @@ use crate::dialects::{Dialect, Operation};
 use crate::event::{AnswerContext, Block, Delta, Event, Finish};
 use crate::fault::{Fault, Malformed};
 use crate::loss::Loss;
-use crate::request::Request;
+use crate::request::{Extra, Function, Request, Tool};
 use crate::target::{ModelFacts, Target};
 use crate::usage::Usage;
 
@@ -39,6 +39,18 @@ fn able() -> Target {
 
 fn read(body: &str) -> Request {
     Anthropic.read_request(CHAT, body.as_bytes()).unwrap()
+}
+
+/// A tool of which only the name is known.
+fn function(name: &str) -> Tool {
+    Tool::Function(Function {
+        name: name.to_owned(),
+        description: None,
+        schema: None,
+        strict: None,
+        cache: None,
+        extra: Extra::default(),
+    })
 }
 
 /// The written request as JSON, and the losses as the header says them.

@@ -1,8 +1,13 @@
 //! Writes an answer for a caller, from events. What a stream and a whole answer have in common is here.
 
+use serde_json::value::RawValue;
+
+use super::NAME;
 use crate::dialects::Encoder;
-use crate::event::{AnswerContext, Start};
+use crate::event::{AnswerContext, Event, Start};
 use crate::json::ObjectWriter;
+use crate::loss::Loss;
+use crate::usage::Usage;
 
 mod stream;
 mod whole;
@@ -13,6 +18,45 @@ pub(super) fn encoder(context: &AnswerContext) -> Box<dyn Encoder> {
         Box::new(stream::Stream::new(context))
     } else {
         Box::new(whole::Whole::new(context))
+    }
+}
+
+/// Names and raw values of fields of our own dialect.
+type Fields = Vec<(String, Box<RawValue>)>;
+
+/// What an answer is beside its choices.
+#[derive(Debug)]
+struct Frame {
+    head: Head,
+    /// Top-level fields of our own dialect.
+    top: Fields,
+    usage: Option<Usage>,
+    faulted: bool,
+    loss: Loss,
+}
+
+impl Frame {
+    fn new(context: &AnswerContext) -> Self {
+        Self {
+            head: Head::new(context),
+            top: Vec::new(),
+            usage: None,
+            faulted: false,
+            loss: Loss::default(),
+        }
+    }
+
+    /// Takes what is about the answer as a whole; false for what is about a choice, or a field of our own dialect.
+    fn take(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Start(start) => self.head.start(start),
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::End => {}
+            Event::Fault(_) => self.faulted = true,
+            Event::Foreign { dialect, name, .. } if *dialect != NAME => self.loss.add_from_answer(name),
+            _ => return false,
+        }
+        true
     }
 }
 

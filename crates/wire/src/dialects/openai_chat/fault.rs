@@ -6,12 +6,9 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::wording;
-use crate::fault::{Fault, FaultKind, Origin, Retry};
+use crate::fault::{Fault, FaultKind, MESSAGE_BYTES_MAX, Origin, Retry, cut};
 use crate::frame::sse;
 use crate::json::{self, Fields, Kind};
-
-/// The longest message kept, in bytes.
-const MESSAGE_BYTES_MAX: usize = 4096;
 
 /// What an error body says, in whatever shape.
 #[derive(Debug, Default)]
@@ -211,10 +208,6 @@ fn words(raw: &RawValue) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn cut(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
 }
 
 /// Status and type of a fault, by GOVERNANCE's table of answers.

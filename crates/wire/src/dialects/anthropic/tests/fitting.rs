@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::writing::{asks, says};
 use super::*;
-use crate::request::{Effort, Extra, Function, OutputFormat, Reasoning, ReasoningMode, Role, Tool, ToolChoice};
+use crate::request::{Effort, OutputFormat, Reasoning, ReasoningMode, Role, ToolChoice};
 use crate::target::{Quirks, Thinking};
 
 /// The fields of the request that depend on the model, and the losses.
@@ -178,16 +178,6 @@ fn a_budget_fits_below_the_limit_and_rules_the_rest() {
 
 #[test]
 fn a_tool_is_forced_only_where_that_is_allowed() {
-    let function = |name: &str| {
-        Tool::Function(Function {
-            name: name.to_owned(),
-            description: None,
-            schema: None,
-            strict: None,
-            cache: None,
-            extra: Extra::default(),
-        })
-    };
     let with = |choice: Option<ToolChoice>, parallel: Option<bool>, forced: bool, budget: bool| {
         let mut request = asks(vec![says(Role::User, "x")]);
         if budget {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::request::{Body, Extra, Function, Media, MediaSource, Message, Part, Role, Tool, ToolCall, ToolChoice, ToolResult};
+use crate::request::{Body, Media, MediaSource, Message, Part, Role, ToolCall, ToolChoice, ToolResult};
 
 pub(super) fn message(role: Role, parts: Vec<Part>) -> Message {
     Message {
@@ -227,16 +227,6 @@ fn ids_and_names_fit_the_alphabet_everywhere_alike() {
         result("a:b", vec![Part::text("2")], false),
         result("a.b", vec![Part::text("1")], false),
     ]);
-    let function = |name: &str| {
-        Tool::Function(Function {
-            name: name.to_owned(),
-            description: None,
-            schema: None,
-            strict: None,
-            cache: None,
-            extra: Extra::default(),
-        })
-    };
     request.tools = vec![function("harbour.tide"), function(&"x".repeat(200)), function("ok-1_A")];
     request.tool_choice = Some(ToolChoice::Named("harbour.tide".to_owned()));
     let (body, loss) = write(&request, &Target::default());

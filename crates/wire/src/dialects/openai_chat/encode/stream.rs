@@ -6,30 +6,23 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::super::{NAME, finish, reasoning, usage};
-use super::Head;
+use super::{Fields, Frame};
 use crate::dialects::Encoder;
 use crate::event::{AnswerContext, Block, Delta, Event, Finish};
 use crate::frame::sse;
 use crate::json::{self, ObjectWriter};
 use crate::loss::Loss;
 use crate::request::Opaque;
-use crate::usage::Usage;
 
 /// The longest reasoning text that is repeated with its seal, in bytes: a longer event would not be read by anyone.
 const SEALED_BYTES_MAX: usize = 512 << 10;
 
-type Fields = Vec<(String, Box<RawValue>)>;
-
 /// Writes a stream.
 pub(super) struct Stream {
-    head: Head,
+    /// Its top-level fields are those for the next chunk.
+    frame: Frame,
     include_usage: bool,
-    /// Top-level fields for the next chunk.
-    top: Fields,
     choices: Vec<Choice>,
-    usage: Option<Usage>,
-    faulted: bool,
-    loss: Loss,
 }
 
 #[derive(Default)]
@@ -60,13 +53,9 @@ enum Kind {
 impl Stream {
     pub(super) fn new(context: &AnswerContext) -> Self {
         Self {
-            head: Head::new(context),
+            frame: Frame::new(context),
             include_usage: context.include_usage,
-            top: Vec::new(),
             choices: Vec::new(),
-            usage: None,
-            faulted: false,
-            loss: Loss::default(),
         }
     }
 
@@ -114,10 +103,10 @@ impl Stream {
     }
 
     fn event(&mut self, out: &mut Vec<u8>, choices: impl FnOnce(&mut ObjectWriter<'_>)) {
-        let top = std::mem::take(&mut self.top);
+        let top = std::mem::take(&mut self.frame.top);
         sse::write(out, "", |out| {
             json::object(out, |object| {
-                self.head.write(object, "chat.completion.chunk");
+                self.frame.head.write(object, "chat.completion.chunk");
                 for (name, raw) in &top {
                     object.raw(name, &one_line(raw));
                 }
@@ -168,7 +157,7 @@ impl Stream {
                 let index = choice.calls;
                 choice.calls += 1;
                 let id = if id.is_empty() {
-                    self.head.call_id(choice.index, index)
+                    self.frame.head.call_id(choice.index, index)
                 } else {
                     id.clone()
                 };
@@ -183,7 +172,7 @@ impl Stream {
                 Kind::Nothing
             }
             Block::Foreign(foreign) => {
-                self.loss.add(&format!("content.{}", foreign.kind));
+                self.frame.loss.add(&format!("content.{}", foreign.kind));
                 Kind::Nothing
             }
         };
@@ -244,7 +233,7 @@ impl Stream {
                 let text = std::mem::take(text);
                 let Some(signature) = signature.take() else { return };
                 if text.len() > SEALED_BYTES_MAX {
-                    return self.loss.add("reasoning.signature");
+                    return self.frame.loss.add("reasoning.signature");
                 }
                 let index = choice.details;
                 choice.details += 1;
@@ -261,15 +250,15 @@ impl Stream {
     fn finish(&mut self, choice: &mut Choice, reason: &Finish, out: &mut Vec<u8>) {
         self.begin(choice, true, out);
         choice.finished = true;
-        let word = finish::write(reason, choice.calls > 0, &mut self.loss);
+        let word = finish::write(reason, choice.calls > 0, &mut self.frame.loss);
         self.chunk(choice, out, Some(word), |_| {});
     }
 
     /// A field of our own dialect goes into the next chunk of its choice; a list that may also be ours, into one of its own.
     fn foreign(&mut self, choice: Option<u32>, name: &str, raw: &RawValue, out: &mut Vec<u8>) {
         let Some(index) = choice else {
-            self.top.retain(|(known, _)| known != name);
-            return self.top.push((name.to_owned(), raw.to_owned()));
+            self.frame.top.retain(|(known, _)| known != name);
+            return self.frame.top.push((name.to_owned(), raw.to_owned()));
         };
         let alone = ["message.tool_calls", "message.reasoning_details"].contains(&name);
         self.with(index, |this, choice| {
@@ -317,27 +306,21 @@ fn call(delta: &mut ObjectWriter<'_>, index: u64, head: Option<(&str, &str)>, ar
 
 impl Encoder for Stream {
     fn push(&mut self, event: &Event, out: &mut Vec<u8>) {
+        if self.frame.take(event) {
+            return;
+        }
         match event {
-            Event::Start(start) => self.head.start(start),
             Event::Open { choice, block, kind } => self.with(*choice, |this, choice| this.open(choice, *block, kind, out)),
             Event::Delta { choice, block, delta } => self.with(*choice, |this, choice| this.grow(choice, *block, delta, out)),
             Event::Close { choice, block } => self.with(*choice, |this, choice| this.close(choice, *block, out)),
             Event::Finish { choice, reason } => self.with(*choice, |this, choice| this.finish(choice, reason, out)),
-            Event::Usage(usage) => self.usage = Some(*usage),
-            Event::End => {}
-            Event::Fault(_) => self.faulted = true,
-            Event::Foreign {
-                dialect,
-                choice,
-                name,
-                raw,
-            } if *dialect == NAME => self.foreign(*choice, name, raw, out),
-            Event::Foreign { name, .. } => self.loss.add_from_answer(name),
+            Event::Foreign { choice, name, raw, .. } => self.foreign(*choice, name, raw, out),
+            _ => {}
         }
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
-        if self.faulted {
+        if self.frame.faulted {
             return;
         }
         // A caller expects at least one choice, and of each a reason (F5).
@@ -352,11 +335,11 @@ impl Encoder for Stream {
                 true => this.chunk(choice, out, None, |_| {}),
             });
         }
-        let top = std::mem::take(&mut self.top);
-        if let Some(usage) = self.usage.filter(|_| self.include_usage) {
+        let top = std::mem::take(&mut self.frame.top);
+        if let Some(usage) = self.frame.usage.filter(|_| self.include_usage) {
             sse::write(out, "", |out| {
                 json::object(out, |object| {
-                    self.head.write(object, "chat.completion.chunk");
+                    self.frame.head.write(object, "chat.completion.chunk");
                     for (name, raw) in &top {
                         object.raw(name, &one_line(raw));
                     }
@@ -366,12 +349,12 @@ impl Encoder for Stream {
             });
         } else {
             // A chunk without choices is only for callers who asked for one.
-            top.iter().for_each(|(name, _)| self.loss.add_from_answer(name));
+            top.iter().for_each(|(name, _)| self.frame.loss.add_from_answer(name));
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
     fn loss(&self) -> &Loss {
-        &self.loss
+        &self.frame.loss
     }
 }

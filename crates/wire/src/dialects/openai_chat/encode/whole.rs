@@ -4,24 +4,17 @@
 use serde_json::value::RawValue;
 
 use super::super::{NAME, finish, reasoning, usage};
-use super::Head;
+use super::{Fields, Frame, Head};
 use crate::dialects::Encoder;
 use crate::event::{AnswerContext, Block, Delta, Event, Finish};
 use crate::json::{self, ArrayWriter, ObjectWriter};
 use crate::loss::Loss;
 use crate::request::Opaque;
-use crate::usage::Usage;
-
-type Fields = Vec<(String, Box<RawValue>)>;
 
 /// Collects an answer.
 pub(super) struct Whole {
-    head: Head,
-    top: Fields,
+    frame: Frame,
     choices: Vec<Choice>,
-    usage: Option<Usage>,
-    faulted: bool,
-    loss: Loss,
 }
 
 #[derive(Default)]
@@ -44,12 +37,8 @@ enum Piece {
 impl Whole {
     pub(super) fn new(context: &AnswerContext) -> Self {
         Self {
-            head: Head::new(context),
-            top: Vec::new(),
+            frame: Frame::new(context),
             choices: Vec::new(),
-            usage: None,
-            faulted: false,
-            loss: Loss::default(),
         }
     }
 
@@ -79,7 +68,7 @@ impl Whole {
                 arguments: String::new(),
             },
             Block::Foreign(foreign) if foreign.dialect == NAME && foreign.kind == "custom" => Piece::Custom(foreign.raw.clone()),
-            Block::Foreign(foreign) => return self.loss.add(&format!("content.{}", foreign.kind)),
+            Block::Foreign(foreign) => return self.frame.loss.add(&format!("content.{}", foreign.kind)),
         };
         if let Some(choice) = self.choice(choice) {
             choice.blocks.push((block, piece));
@@ -104,7 +93,7 @@ impl Whole {
 
     fn foreign(&mut self, choice: Option<u32>, name: &str, raw: &RawValue) {
         match choice {
-            None => merge(&mut self.top, name, raw),
+            None => merge(&mut self.frame.top, name, raw),
             Some(index) => {
                 if let Some(choice) = self.choice(index) {
                     merge(&mut choice.fields, name, raw);
@@ -276,8 +265,10 @@ impl Choice {
 
 impl Encoder for Whole {
     fn push(&mut self, event: &Event, _: &mut Vec<u8>) {
+        if self.frame.take(event) {
+            return;
+        }
         match event {
-            Event::Start(start) => self.head.start(start),
             Event::Open { choice, block, kind } => self.open(*choice, *block, kind),
             Event::Delta { choice, block, delta } => self.grow(*choice, *block, delta),
             Event::Finish { choice, reason } => {
@@ -285,21 +276,13 @@ impl Encoder for Whole {
                     choice.reason = Some(reason.clone());
                 }
             }
-            Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Close { .. } | Event::End => {}
-            Event::Fault(_) => self.faulted = true,
-            Event::Foreign {
-                dialect,
-                choice,
-                name,
-                raw,
-            } if *dialect == NAME => self.foreign(*choice, name, raw),
-            Event::Foreign { name, .. } => self.loss.add_from_answer(name),
+            Event::Foreign { choice, name, raw, .. } => self.foreign(*choice, name, raw),
+            _ => {}
         }
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
-        if self.faulted {
+        if self.frame.faulted {
             return;
         }
         if self.choices.is_empty() {
@@ -307,14 +290,10 @@ impl Encoder for Whole {
             self.choices.push(Choice::default());
         }
         self.choices.sort_by_key(|choice| choice.index);
-        let Self {
-            head,
-            top,
-            choices,
-            usage,
-            loss,
-            ..
-        } = self;
+        let Self { frame, choices } = self;
+        let Frame {
+            head, top, usage, loss, ..
+        } = frame;
         json::object(out, |object| {
             head.write(object, "chat.completion");
             object.array("choices", |array| {
@@ -332,6 +311,6 @@ impl Encoder for Whole {
     }
 
     fn loss(&self) -> &Loss {
-        &self.loss
+        &self.frame.loss
     }
 }
