@@ -10,6 +10,7 @@
 
 pub mod caller;
 pub mod gateway;
+pub mod http2;
 pub mod provider;
 pub mod read;
 pub mod rig;

@@ -213,6 +213,7 @@ impl Stalled {
 pub struct Endless {
     /// Where it listens.
     pub address: SocketAddr,
+    pouring: Arc<AtomicUsize>,
     _serving: JoinSet<()>,
 }
 
@@ -221,17 +222,31 @@ impl Endless {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let pouring = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&pouring);
         let mut serving = JoinSet::new();
         serving.spawn(async move {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                open.spawn(pour(stream));
+                let count = Arc::clone(&count);
+                open.spawn(async move {
+                    count.fetch_add(1, Ordering::SeqCst);
+                    pour(stream).await;
+                    count.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
         Self {
             address,
+            pouring,
             _serving: serving,
         }
+    }
+
+    /// Streams that go on.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.pouring.load(Ordering::SeqCst)
     }
 }
 

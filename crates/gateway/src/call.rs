@@ -71,6 +71,7 @@ pub async fn send(client: &Client, pass: &Pass, plan: &Plan, call: &Call, draft:
         crossing: &crossing,
         deadline: call.wanted_by.map_or(total, |wanted| wanted.min(total)),
     };
+    draft.ends_by(walk.deadline);
     let mut made = 0;
     let mut last: Option<Fault> = None;
     let count = plan.attempts().len();

@@ -168,6 +168,7 @@ pub struct Draft {
     /// Boxed: it goes through many hands.
     record: Box<Record>,
     started: Instant,
+    deadline: Option<Instant>,
     waited: Duration,
 }
 
@@ -209,6 +210,7 @@ impl Draft {
         Self {
             record: Box::new(record),
             started: now.instant,
+            deadline: None,
             waited: Duration::ZERO,
         }
     }
@@ -228,6 +230,17 @@ impl Draft {
     #[must_use]
     pub fn started(&self) -> Instant {
         self.started
+    }
+
+    /// The exchange must be over by then.
+    pub fn ends_by(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
+    }
+
+    /// When the exchange must be over; `None`: no provider was to be asked.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     /// An upstream try begins. Until it has ended, it counts as broken off: that is what it is when the caller leaves.

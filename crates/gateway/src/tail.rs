@@ -4,6 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -93,6 +94,9 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
+        if !self.closed && self.draft.deadline().is_some_and(|deadline| deadline <= clock::instant()) {
+            self.draft.fail(&untaken());
+        }
         self.close(Outcome::Aborted);
     }
 }
@@ -117,6 +121,16 @@ impl AnswerBody {
         })
     }
 
+    /// When the exchange must be over, whether or not anybody looks at the body.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let ending = match self {
+            Self::Whole(whole) => whole.ending.as_ref(),
+            Self::Live(live) => live.ending.as_ref(),
+        };
+        ending?.draft.deadline()
+    }
+
     /// A body that is on its way.
     #[must_use]
     pub fn live(stream: Stream, health: Asked, dialect: &'static dyn Dialect, ending: Ending) -> Self {
@@ -130,6 +144,11 @@ impl AnswerBody {
             ending: Some(ending),
         }))
     }
+}
+
+/// The caller still had some of the answer to take when its time was over.
+fn untaken() -> Fault {
+    Fault::client(FaultKind::Timeout, "the answer was not taken before the exchange's deadline").with_code("answer_not_taken")
 }
 
 impl Live {

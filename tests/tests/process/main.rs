@@ -22,6 +22,7 @@ mod input;
 mod leaving;
 mod matrix;
 mod memory;
+mod overdue;
 mod record;
 mod regressions;
 mod reload;

@@ -18,7 +18,8 @@ use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
 use super::State;
-use super::patience::{Exchanges, Going, Patient};
+use super::overdue::{Exchanges, Going, within};
+use super::patience::Patient;
 use crate::exchange::{Call, Gateway};
 use crate::tail::AnswerBody;
 
@@ -29,7 +30,8 @@ const HTTP2_STREAMS_MAX: u32 = 256;
 
 /// Serves a connection until it, or the process, ends.
 pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway, state: &State, tasks: TaskTracker) {
-    let mut builder = Builder::new(Owned(tasks));
+    let exchanges = Exchanges::default();
+    let mut builder = Builder::new(Owned(tasks, exchanges.clone()));
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -41,37 +43,38 @@ pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway,
         .timer(TokioTimer::new())
         .max_concurrent_streams(HTTP2_STREAMS_MAX)
         .keep_alive_interval(Some(Duration::from_secs(30)));
-    let exchanges = Exchanges::default();
     let service = service_fn(|http: Request<Incoming>| {
         let (gateway, going) = (gateway.clone(), exchanges.begin());
         let draining = state.is_draining();
         async move {
-            Ok::<_, Infallible>(
-                respond(http, from, &gateway, draining)
-                    .await
-                    .map(|body| Sent { body, _going: going }),
-            )
+            let response = respond(http, from, &gateway, draining).await;
+            going.answered(response.body().deadline());
+            Ok::<_, Infallible>(response.map(|body| Sent { body, _going: going }))
         }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Patient::new(stream, exchanges.clone())), service));
     tokio::select! {
         // A caller that breaks its connection off is no fault of ours; the exchange's record tells of it.
-        _ = connection.as_mut() => return,
+        _ = within(|| exchanges.due(), connection.as_mut()) => return,
         () = state.stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    let _ = connection.await;
+    let _ = within(|| exchanges.due(), connection).await;
 }
 
 /// The streams of HTTP/2 connections are tasks of their own; the worker waits for them as for its connections.
 #[derive(Clone)]
-struct Owned(TaskTracker);
+struct Owned(TaskTracker, Exchanges);
 
 impl<F> Executor<F> for Owned
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        self.0.spawn(stream);
+        // hyper calls the service and hands its stream over in one go: the exchange that began last is this stream's.
+        let due = self.1.take_latest();
+        self.0.spawn(async move {
+            let _ = within(|| due.as_ref()?.get(), stream).await;
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod accept;
 mod connection;
+mod overdue;
 mod patience;
 mod worker;
 

@@ -4,8 +4,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -13,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
+use super::overdue::Exchanges;
 use crate::clock;
 
 /// How long a peer may take none of our bytes.
@@ -24,38 +23,13 @@ const IDLE_MAX: Duration = Duration::from_secs(180);
 /// How an HTTP/2 connection begins; its frames are no heads, so only silence counts there.
 const HTTP2_PREFACE: &[u8] = b"PRI ";
 
-/// The exchanges that are going on over a connection.
-#[derive(Clone, Default)]
-pub(super) struct Exchanges(Arc<AtomicU32>);
-
-/// An exchange that is going on, from the end of its head to the end of its answer.
-pub(super) struct Going(Exchanges);
-
-impl Exchanges {
-    /// An exchange begins.
-    pub(super) fn begin(&self) -> Going {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Going(self.clone())
-    }
-
-    fn any(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > 0
-    }
-}
-
-impl Drop for Going {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// A timer that is looked at often and set seldom.
 #[derive(Default)]
-struct Lazy(Option<Pin<Box<Sleep>>>);
+pub(super) struct Lazy(Option<Pin<Box<Sleep>>>);
 
 impl Lazy {
     /// True when that moment has passed; otherwise whoever polls is woken by then.
-    fn poll_passed(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
+    pub(super) fn poll_passed(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
         let deadline = tokio::time::Instant::from_std(deadline);
         let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if deadline < sleep.deadline() {
