@@ -32,10 +32,11 @@ pub(super) fn check(context: &mut Context<'_>) {
     }
     let mut seen = HashSet::new();
     let mut secrets = HashMap::new();
+    let mut ids = HashMap::new();
     for (index, key) in raw.keys.iter().enumerate() {
         let path = Path::of("keys").index(index);
         names(context, &path, key, &mut seen);
-        secret(context, &path.key("secret"), key, &mut secrets);
+        secret(context, &path.key("secret"), key, (&mut secrets, &mut ids));
         times(context, &path, key);
         context.route_patterns(&path.key("routes"), key.routes.as_deref().unwrap_or_default());
         context.model_patterns(&path.key("models"), key.models.as_deref().unwrap_or_default());
@@ -71,7 +72,10 @@ fn names<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, seen: &mut Ha
     context.error(&path.key("team"), format!("no team \"{}\"", shown(&key.team)), remedy);
 }
 
-fn secret<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, seen: &mut HashMap<Secret, &'a Key>) {
+/// Keys by their secrets, and those of our own form by their ids.
+type Seen<'s, 'a> = (&'s mut HashMap<Secret, &'a Key>, &'s mut HashMap<String, &'a Key>);
+
+fn secret<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, (secrets, ids): Seen<'_, 'a>) {
     let secret = match key.secret.resolve(context.world) {
         Ok(secret) => secret,
         Err(complaint) => return context.complaint(path, complaint),
@@ -101,14 +105,27 @@ fn secret<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, seen: &mut H
             "use another one",
         );
     }
-    if let Some(first) = seen.get(&secret) {
+    let id = match Presented::parse(secret.expose()) {
+        Some(Presented::Ours { id, .. }) => Some(id.to_owned()),
+        _ => None,
+    };
+    if let Some(first) = secrets.get(&secret) {
         context.error(
             path,
             format!("the key \"{}\" has the same secret", shown(&first.name)),
             "give each key a secret of its own",
         );
+    } else if let Some((first, id)) = id.as_ref().and_then(|id| Some((ids.get(id)?, id))) {
+        context.error(
+            path,
+            format!("the key \"{}\" has the same id, {id}", shown(&first.name)),
+            "only one of the two would open; make a new key for one of them",
+        );
     }
-    seen.entry(secret).or_insert(key);
+    if let Some(id) = id {
+        ids.entry(id).or_insert(key);
+    }
+    secrets.entry(secret).or_insert(key);
 }
 
 fn times(context: &mut Context<'_>, path: &Path, key: &Key) {

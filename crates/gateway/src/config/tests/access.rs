@@ -92,6 +92,23 @@ keys:
     );
 }
 
+/// The directory finds a key by its id: one of the two would never open.
+#[test]
+fn two_keys_with_one_id() {
+    check_part(
+        r#"teams: { t: { models: ["*"] } }
+keys:
+  - { name: a, team: t, secret: env:OURS_1 }
+  - { name: b, team: t, secret: env:OURS_2 }
+  - { name: c, team: t, secret: env:OURS_1 }
+"#,
+        &expect![[r#"
+            4:33 keys[1].secret: the key "a" has the same id, 2USBDPIBEdi3; only one of the two would open; make a new key for one of them
+            5:33 keys[2].secret: the key "a" has the same secret; give each key a secret of its own
+        "#]],
+    );
+}
+
 #[test]
 fn secrets_that_are_weak() {
     check_part(
