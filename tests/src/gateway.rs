@@ -32,6 +32,8 @@ pub struct Settings {
     pub descriptors_max: Option<u32>,
     /// A data folder that was used before.
     pub data: Option<PathBuf>,
+    /// No `--data`: the config says where it is.
+    pub data_by_config: bool,
 }
 
 /// A running gateway.
@@ -248,6 +250,12 @@ impl Gateway {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
+    /// Tells it to stop, as an orchestrator does.
+    pub fn terminate(&self) {
+        let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(told.success());
+    }
+
     /// True while it runs.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
@@ -275,8 +283,10 @@ fn command(settings: &Settings, folder: &Folder) -> Command {
         std::fs::write(&path, text).unwrap();
         command.arg("--config").arg(path);
     }
-    let data = settings.data.clone().unwrap_or_else(|| folder.path().join("data"));
-    command.arg("--data").arg(data);
+    if !settings.data_by_config {
+        let data = settings.data.clone().unwrap_or_else(|| folder.path().join("data"));
+        command.arg("--data").arg(data);
+    }
     command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
     command.args(["--log", if settings.text_log { "text" } else { "json" }]);
     command.current_dir(folder.path()).env_clear();

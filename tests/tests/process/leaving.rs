@@ -1,4 +1,4 @@
-//! F44, R-D4: callers who leave. The provider must learn of it within 100 ms, whatever way they leave in.
+//! F44, R-D4: callers who leave. The provider must learn of it within 100 ms, whatever way they leave in. And R-G5: we leave.
 
 use std::time::{Duration, Instant};
 
@@ -126,4 +126,41 @@ async fn r_d4_many_disconnects_leave_nothing_behind() {
     assert_eq!(rig.gateway.metric("tollgate_open_requests", "").await, 0.0);
     let now = rig.gateway.descriptors();
     assert!(now <= idle + 8, "{idle} descriptors before, {now} after");
+}
+
+/// What a new connection is told by `/readyz`; `None`: there is no connection.
+async fn readiness(rig: &Rig) -> Option<u16> {
+    let live = rig.caller.try_open("GET", "/readyz", bytes::Bytes::new()).await;
+    live.ok().map(|live| live.status)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r_g5_readiness_flips_before_the_door_shuts_and_open_streams_go_on() {
+    let plan = rig::Plan {
+        head: "server: { drain_delay: 2s, drain: 30s }".into(),
+        ..rig::Plan::default()
+    };
+    let mut rig = plan.start().await;
+    assert_eq!(readiness(&rig).await, Some(200));
+    let ask = Dialect::OpenAi.ask("openai/stream-400-10ms", "go", true).to_string();
+    let mut streaming = rig.caller.open("POST", "/v1/chat/completions", ask.into()).await;
+    streaming.read_until("data:").await;
+    let told = Instant::now();
+    rig.gateway.terminate();
+    rig.gateway.line_with("SIGTERM").await;
+    while told.elapsed() < Duration::from_millis(1_500) {
+        assert_eq!(readiness(&rig).await, Some(503));
+        let answer = rig.caller.ask(Dialect::OpenAi, "openai/echo", false).await;
+        assert_eq!(answer.status, 200, "a caller whom the balancer still sends here");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep_until((told + Duration::from_millis(2_500)).into()).await;
+    assert_eq!(readiness(&rig).await, None, "the door is still open");
+    assert!(rig.gateway.is_alive(), "a stream is open");
+    let (rest, broke) = streaming.rest().await;
+    assert!(broke.is_none() && String::from_utf8_lossy(&rest).contains("[DONE]"), "{broke:?}");
+    while rig.gateway.is_alive() {
+        assert!(told.elapsed() < Duration::from_secs(20), "nothing is open, and it does not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -210,7 +210,15 @@ async fn f41_a_broken_config_at_the_start_is_served_by_the_last_good_one() {
     );
     assert_eq!(second.metric("tollgate_config_current", "").await, 0.0);
     second.line_with("the last good config").await;
+    drop(second);
+    // The broken file itself says where that one is kept.
     settings.data = None;
+    settings.data_by_config = true;
+    settings.config = Some(format!("data_dir: {}\nroutes: [broken\n", used.path().display()));
+    let third = Gateway::start(&settings);
+    let answer = Caller::new(third.address, CALLER_KEY).ask(Dialect::OpenAi, "r", false).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    settings.data_by_config = false;
     let refused = Gateway::try_start(&settings)
         .err()
         .expect("a broken config and no other one: it must not start");

@@ -12,7 +12,7 @@ use tollgate_upstream::tls::Tls;
 
 use super::{RunArguments, discover};
 use crate::admin::Admin;
-use crate::config::reload::{Reloader, Started, Surroundings, listed};
+use crate::config::reload::{Reloader, Started, Surroundings, data_dir_of, listed};
 use crate::config::{MOCK, Raw, text_of};
 use crate::exchange::Shared;
 use crate::server::{Server, ServerSettings, listen};
@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     runtime.block_on(until_told(|signal| {
         telemetry
             .log
-            .event("info", &format!("{signal}: taking no new connections; waiting for open exchanges"));
+            .event("info", &format!("{signal}: not ready any more; waiting for open exchanges"));
     }));
     drop(watching);
     stop(&runtime, server, mock);
@@ -143,6 +143,7 @@ fn from_file(path: &Path, arguments: &RunArguments) -> Result<Start, String> {
         (Ok(_), Some(checked)) => listed(&checked.problems),
         (Ok(_), None) => String::new(),
     };
+    let broken = text.as_ref().ok().cloned();
     if let (Ok(text), Some(raw)) = (text, checked.and_then(|checked| checked.raw)) {
         let data = data_dir(arguments, &raw)?;
         surroundings.pepper = data.pepper().map_err(|error| error.to_string())?;
@@ -158,13 +159,14 @@ fn from_file(path: &Path, arguments: &RunArguments) -> Result<Start, String> {
             remarks,
         });
     }
-    last_good(path, arguments, surroundings, &problems)
+    let named = broken.as_deref().and_then(data_dir_of);
+    last_good(path, arguments.data.clone().or(named), surroundings, &problems)
 }
 
-/// A broken config at the start: the last good one serves, when the data folder is named and has one.
-fn last_good(path: &Path, arguments: &RunArguments, mut surroundings: Surroundings, problems: &str) -> Result<Start, String> {
+/// A broken config at the start: the last good one serves, when the data folder has one.
+fn last_good(path: &Path, data_dir: Option<PathBuf>, mut surroundings: Surroundings, problems: &str) -> Result<Start, String> {
     let refused = || format!("{} is not valid\n{problems}", path.display());
-    let folder = arguments.data.clone().unwrap_or_else(|| Raw::default().data_dir);
+    let folder = data_dir.unwrap_or_else(|| Raw::default().data_dir);
     let known = folder.is_dir().then(|| DataDir::open(&folder).ok()).flatten();
     let Some((data, text)) = known.and_then(|data| Some((data.clone(), data.last_good_config()?))) else {
         return Err(refused());
@@ -247,6 +249,7 @@ fn serve(raw: &Raw, arguments: &RunArguments, shared: &Arc<Shared>) -> Result<Se
     let settings = ServerSettings {
         listener: bound(address, "listen")?,
         workers: raw.server.workers.map_or(cores, usize::from),
+        drain_delay: raw.server.drain_delay.get(),
         drain: raw.server.drain.get(),
         tls: Arc::new(Tls::new(None).map_err(|error| error.to_string())?),
     };

@@ -108,7 +108,10 @@ pub enum SharedState {
 pub struct Server {
     /// The largest request body that is read; a larger one is refused with 413. From 1KiB to 1GiB.
     pub max_body: Size,
-    /// How long open exchanges may still run after SIGTERM. From 0s to 24h.
+    /// How long new connections are still taken after SIGTERM, while `/readyz` already says 503: as long as a load balancer takes to
+    /// notice. A few seconds in Kubernetes; nothing is lost by 0s where nobody asks `/readyz`. From 0s to 5m.
+    pub drain_delay: Period,
+    /// How long open exchanges may still run after that. From 0s to 24h.
     pub drain: Period,
     /// Worker threads; as many as there are cores when absent.
     #[schemars(range(min = 1, max = 1024))]
@@ -120,6 +123,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             max_body: Size::mebibytes(32),
+            drain_delay: Period::seconds(0),
             drain: Period::seconds(600),
             workers: None,
         }

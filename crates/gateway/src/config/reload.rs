@@ -105,6 +105,22 @@ pub fn revision(text: &str) -> String {
         .collect()
 }
 
+/// The data folder that a broken text names, as far as that can be told from its line: it is where the last good config lies.
+#[must_use]
+pub fn data_dir_of(text: &str) -> Option<PathBuf> {
+    const QUOTES: [char; 2] = ['"', '\''];
+    let named = |line: &str| {
+        let key = line.trim_start_matches(['{', ' ']).trim_start_matches(QUOTES).strip_prefix("data_dir")?;
+        let value = key.trim_start_matches(QUOTES).trim_start().strip_prefix(':')?.trim_start();
+        let value = match value.strip_prefix(QUOTES) {
+            Some(quoted) => quoted.split(QUOTES).next()?,
+            None => value.split(" #").next()?.trim_end().trim_end_matches([',', '}']).trim_end(),
+        };
+        (!value.is_empty() && !value.starts_with('#')).then(|| PathBuf::from(value))
+    };
+    text.lines().find_map(named)
+}
+
 /// Follows a config file.
 pub struct Reloader {
     path: PathBuf,
@@ -229,6 +245,7 @@ impl Started {
             ("listen", then.listen != now.listen),
             ("admin", then.admin != now.admin),
             ("data_dir", then.data_dir != now.data_dir),
+            ("server.drain_delay", then.server.drain_delay != now.server.drain_delay),
             ("server.drain", then.server.drain != now.server.drain),
             ("server.workers", then.server.workers != now.server.workers),
         ];
@@ -245,4 +262,31 @@ pub fn listed(problems: &[Problem]) -> String {
 /// Keeps the watch alive.
 pub struct Watching {
     _watcher: notify::RecommendedWatcher,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f41_the_data_folder_of_a_broken_text_is_read_from_its_line() {
+        let rows = [
+            ("data_dir: /var/lib/tollgate\nroutes: [broken\n", Some("/var/lib/tollgate")),
+            ("routes: [broken\ndata_dir: ./data # here\n", Some("./data")),
+            ("data_dir : \"a b#c\" # quoted", Some("a b#c")),
+            ("'data_dir': 'x'", Some("x")),
+            ("{\"data_dir\": \"x\", \"listen\": 7}", Some("x")),
+            ("{ data_dir: x }", Some("x")),
+            ("data_dir: x#y\r\n", Some("x#y")),
+            ("data_dir:\n", None),
+            ("data_dir: # nothing\n", None),
+            ("data_dir: \"\"\n", None),
+            ("# data_dir: x\n", None),
+            ("data_dirs: x\n", None),
+            ("", None),
+        ];
+        for (text, expected) in rows {
+            assert_eq!(data_dir_of(text), expected.map(PathBuf::from), "{text}");
+        }
+    }
 }

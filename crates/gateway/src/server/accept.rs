@@ -44,15 +44,26 @@ pub(super) fn start(listener: TcpListener, workers: Vec<Worker>, state: Arc<Stat
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("accept".into()).spawn(move || {
         runtime.block_on(async {
-            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
-                return;
-            };
-            state.stop.clone().run_until_cancelled(accept(&listener, &workers, &state)).await;
+            tokio::select! {
+                () = accept(listener, &workers, &state) => {}
+                () = leave_taken(&state) => {}
+            }
         });
+        // Only now: whoever was accepted before this is served.
+        state.stop.cancel();
     })
 }
 
-async fn accept(listener: &tokio::net::TcpListener, workers: &[Worker], state: &State) {
+/// Waits for the word to stop, and then until load balancers have noticed that we are not ready (R-G5).
+async fn leave_taken(state: &State) {
+    state.told.cancelled().await;
+    let _ = tokio::time::timeout(state.drain_delay, state.cut.cancelled()).await;
+}
+
+async fn accept(listener: TcpListener, workers: &[Worker], state: &State) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+        return;
+    };
     let metrics = &state.shared.telemetry.metrics;
     loop {
         match listener.accept().await {

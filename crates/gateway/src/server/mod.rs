@@ -24,7 +24,9 @@ pub struct ServerSettings {
     pub listener: TcpListener,
     /// Worker threads.
     pub workers: usize,
-    /// How long open exchanges may go on once the process is told to stop.
+    /// How long connections are still taken once the process is told to stop, for load balancers to notice that it is not ready.
+    pub drain_delay: Duration,
+    /// How long open exchanges may go on after that.
     pub drain: Duration,
     /// Trusted roots for connections to the providers.
     pub tls: Arc<tollgate_upstream::tls::Tls>,
@@ -41,10 +43,15 @@ pub struct Server {
 /// What all threads of the data plane share.
 struct State {
     shared: Arc<Shared>,
+    /// The process was told to stop.
+    told: CancellationToken,
+    /// No more connections, and no more requests on those that are open.
     stop: CancellationToken,
-    /// Ends the wait for open exchanges.
+    /// Ends every wait for others.
     cut: CancellationToken,
+    /// As `told`, for every request to look at: a token has a lock.
     draining: AtomicBool,
+    drain_delay: Duration,
     drain: Duration,
 }
 
@@ -64,9 +71,11 @@ impl Server {
         let address = settings.listener.local_addr()?;
         let state = Arc::new(State {
             shared,
+            told: CancellationToken::new(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
             draining: AtomicBool::new(false),
+            drain_delay: settings.drain_delay,
             drain: settings.drain,
         });
         let mut threads = Vec::new();
@@ -86,10 +95,10 @@ impl Server {
         self.state.cut.clone()
     }
 
-    /// Stops accepting and waits for what is going on, for the drain time at most.
+    /// Says that it is not ready, stops accepting after the delay, and waits for what is going on, for the drain time at most.
     pub fn stop(self) {
         self.state.draining.store(true, Ordering::Relaxed);
-        self.state.stop.cancel();
+        self.state.told.cancel();
         for thread in self.threads {
             // A worker that panicked has nothing left to wait for.
             let _ = thread.join();

@@ -6,6 +6,11 @@ use std::time::Duration;
 use super::super::document::Path;
 use super::Context;
 
+/// The longest time for a load balancer to notice.
+const DRAIN_DELAY_MAX: Duration = Duration::from_secs(300);
+/// The longest time for open exchanges.
+const DRAIN_MAX: Duration = Duration::from_secs(86_400);
+
 pub(super) fn check(context: &mut Context<'_>) {
     let (data, admin) = (context.raw.listen, context.raw.admin.listen);
     let (data_path, admin_path) = (Path::of("listen"), Path::of("admin").key("listen"));
@@ -42,12 +47,13 @@ pub(super) fn check(context: &mut Context<'_>) {
             "use 1KiB to 1GiB",
         );
     }
-    if Duration::from_secs(86_400) < context.raw.server.drain.get() {
-        context.error(
-            &server.key("drain"),
-            format!("{} is out of range", context.raw.server.drain),
-            "use 0s to 24h",
-        );
+    for (key, period, max, range) in [
+        ("drain_delay", context.raw.server.drain_delay, DRAIN_DELAY_MAX, "0s to 5m"),
+        ("drain", context.raw.server.drain, DRAIN_MAX, "0s to 24h"),
+    ] {
+        if max < period.get() {
+            context.error(&server.key(key), format!("{period} is out of range"), format!("use {range}"));
+        }
     }
 }
 

@@ -80,16 +80,17 @@ routes:
 fn durations_and_sizes_out_of_range() {
     check(
         "providers: { openai: { credentials: [env:OPENAI_API_KEY] } }
-server: { max_body: 100B, drain: 25h }
+server: { max_body: 100B, drain: 25h, drain_delay: 6m }
 routes:
   a: { purpose: p, owner: o, targets: [{ model: openai/a }], timeouts: { connect: 0s, idle: 25h } }
 ",
         &expect![[r#"
-    2:21 server.max_body: 100B is out of range; use 1KiB to 1GiB
-    2:34 server.drain: 25h is out of range; use 0s to 24h
-    4:83 routes.a.timeouts.connect: 0s is out of range; use 1ms to 24h
-    4:93 routes.a.timeouts.idle: 25h is out of range; use 1ms to 24h
-"#]],
+            2:21 server.max_body: 100B is out of range; use 1KiB to 1GiB
+            2:34 server.drain: 25h is out of range; use 0s to 24h
+            2:52 server.drain_delay: 6m is out of range; use 0s to 5m
+            4:83 routes.a.timeouts.connect: 0s is out of range; use 1ms to 24h
+            4:93 routes.a.timeouts.idle: 25h is out of range; use 1ms to 24h
+        "#]],
     );
 }
 
