@@ -10,7 +10,7 @@ use tollgate_policy::plan::{Dice, Plan};
 use tollgate_policy::retry::{self, Next, Standing, Trigger};
 use tollgate_upstream::attempt::{self, Reply, Try};
 use tollgate_upstream::client::{Client, collect};
-use tollgate_upstream::credentials::{Credential, NoCredential};
+use tollgate_upstream::credentials::{Credential, NoCredential, Reach};
 use tollgate_upstream::deployment::{Asked, Deployment, Door};
 use tollgate_wire::event::{AnswerContext, Event};
 use tollgate_wire::fault::{Fault, FaultKind, Malformed, Origin, Retry};
@@ -341,7 +341,7 @@ fn bad_answer(cause: &str) -> Fault {
 }
 
 fn credential_of(door: &Door, now: Instant) -> Result<Option<&Credential>, Fault> {
-    match door.site.credentials.pick(now) {
+    match door.site.credentials.pick(&door.target.model, now) {
         Ok(credential) => Ok(Some(credential)),
         Err(NoCredential::Empty) => Ok(None),
         Err(NoCredential::Resting(until)) => {
@@ -356,7 +356,7 @@ fn credential_of(door: &Door, now: Instant) -> Result<Option<&Credential>, Fault
 /// A single credential is never another one, whether or not it rests.
 fn has_other_credential(door: &Door) -> bool {
     let pool = &door.site.credentials;
-    pool.iter().nth(1).is_some() && pool.pick(clock::instant()).is_ok()
+    pool.iter().nth(1).is_some() && pool.pick(&door.target.model, clock::instant()).is_ok()
 }
 
 /// What a fault says about the deployment itself: not that it is busy, and not that the request was wrong.
@@ -375,14 +375,15 @@ fn judge(asked: &mut Asked, fault: &Fault, now: Instant) {
 
 /// A limited or refused credential rests, so that its siblings are asked meanwhile.
 fn rest(door: &Door, credential: &Credential, fault: &Fault, now: Instant) {
-    let rest = match fault.kind {
-        FaultKind::RateLimited | FaultKind::QuotaExceeded => retry::cooldown(fault.retry_after),
-        FaultKind::Unauthorized => REFUSED_REST,
+    let (reach, rest) = match fault.kind {
+        FaultKind::RateLimited => (Reach::Model(&door.target.model), retry::cooldown(fault.retry_after)),
+        FaultKind::QuotaExceeded => (Reach::Account, retry::cooldown(fault.retry_after)),
+        FaultKind::Unauthorized => (Reach::Account, REFUSED_REST),
         _ => return,
     };
     // A single credential that always rested would keep its provider's own words from the caller.
     if door.site.credentials.iter().nth(1).is_some() || fault.retry_after.is_some() {
-        door.site.credentials.rest(credential, now + rest);
+        door.site.credentials.rest(credential, reach, now + rest, now);
     }
 }
 

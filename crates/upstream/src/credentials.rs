@@ -4,8 +4,10 @@
 //! that origin (R-B1). It prints nothing of itself (R-H1). Where the text came from (environment, file, vault) is the
 //! config's business; how a vendor wants to see it is `auth`'s.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -156,11 +158,58 @@ pub struct CredentialPool {
     epoch: Instant,
 }
 
+/// Models that one credential remembers as limited.
+const LIMITED_MODELS_MAX: usize = 64;
+
+/// How far a rest reaches: vendors limit most things per model, so that one busy model must not silence the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach<'a> {
+    /// Everything that the credential may call: its account is empty, or it is not valid.
+    Account,
+    /// This model of the provider's alone.
+    Model(&'a str),
+}
+
+/// Times are milliseconds from the pool's epoch.
 #[derive(Debug)]
 struct Place {
     credential: Credential,
-    /// Milliseconds from the pool's epoch until which it is not used.
+    /// Until then it is not used at all.
     rests_until_ms: AtomicU64,
+    /// Until then `limited` has something to say: while nothing is limited, nobody waits for its lock.
+    limited_until_ms: AtomicU64,
+    /// Until when which models are not asked for with it.
+    limited: Mutex<BTreeMap<Box<str>, u64>>,
+}
+
+impl Place {
+    fn rests_until_ms(&self, model: &str, now_ms: u64) -> u64 {
+        let whole = self.rests_until_ms.load(Ordering::Relaxed);
+        if self.limited_until_ms.load(Ordering::Relaxed) <= now_ms {
+            return whole;
+        }
+        whole.max(self.limited().get(model).copied().unwrap_or(0))
+    }
+
+    fn limit(&self, model: &str, until_ms: u64, now_ms: u64) {
+        let mut limited = self.limited();
+        if limited.len() >= LIMITED_MODELS_MAX && !limited.contains_key(model) {
+            limited.retain(|_, until| now_ms < *until);
+        }
+        if limited.len() >= LIMITED_MODELS_MAX && !limited.contains_key(model) {
+            // That many at once are the account's limit, whatever it is called.
+            self.rests_until_ms.fetch_max(until_ms, Ordering::Relaxed);
+            return;
+        }
+        let until = limited.entry(model.into()).or_insert(until_ms);
+        *until = until_ms.max(*until);
+        self.limited_until_ms.fetch_max(until_ms, Ordering::Relaxed);
+    }
+
+    fn limited(&self) -> MutexGuard<'_, BTreeMap<Box<str>, u64>> {
+        // A map of numbers: valid whatever happened to who held it.
+        self.limited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Why a pool has no credential to give.
@@ -180,6 +229,8 @@ impl CredentialPool {
             .map(|credential| Place {
                 credential,
                 rests_until_ms: AtomicU64::new(0),
+                limited_until_ms: AtomicU64::new(0),
+                limited: Mutex::default(),
             })
             .collect();
         CredentialPool {
@@ -189,11 +240,11 @@ impl CredentialPool {
         }
     }
 
-    /// The next credential in turn that does not rest.
+    /// The next credential in turn that does not rest for that model.
     ///
     /// # Errors
     /// [`NoCredential`] when there is none, or every one rests.
-    pub fn pick(&self, now: Instant) -> Result<&Credential, NoCredential> {
+    pub fn pick(&self, model: &str, now: Instant) -> Result<&Credential, NoCredential> {
         let now_ms = self.ms(now);
         let turn = if self.places.len() < 2 {
             0
@@ -202,7 +253,7 @@ impl CredentialPool {
         };
         let mut soonest_ms = u64::MAX;
         for place in self.places.iter().cycle().skip(turn).take(self.places.len()) {
-            let rests_until_ms = place.rests_until_ms.load(Ordering::Relaxed);
+            let rests_until_ms = place.rests_until_ms(model, now_ms);
             if rests_until_ms <= now_ms {
                 return Ok(&place.credential);
             }
@@ -216,13 +267,15 @@ impl CredentialPool {
 
     /// Leaves a credential out until `until`: the provider said that it has nothing left, or that it is not valid.
     /// Never shortens a rest. A credential of another pool is ignored.
-    pub fn rest(&self, credential: &Credential, until: Instant) {
-        if let Some(place) = self
-            .places
-            .iter()
-            .find(|place| std::ptr::eq(&raw const place.credential, credential))
-        {
-            place.rests_until_ms.fetch_max(self.ms(until), Ordering::Relaxed);
+    pub fn rest(&self, credential: &Credential, reach: Reach<'_>, until: Instant, now: Instant) {
+        let own = |place: &&Place| std::ptr::eq(&raw const place.credential, credential);
+        let Some(place) = self.places.iter().find(own) else { return };
+        let until_ms = self.ms(until);
+        match reach {
+            Reach::Account => {
+                place.rests_until_ms.fetch_max(until_ms, Ordering::Relaxed);
+            }
+            Reach::Model(model) => place.limit(model, until_ms, self.ms(now)),
         }
     }
 

@@ -29,6 +29,11 @@ async fn f23_a_limited_provider_is_left_alone_as_long_as_it_says() {
         assert!(dialect.is_error(&answer.json()));
     }
     assert_eq!(rig.bill("lorem-1+status-429-retry-30").len(), 1, "asked again while it was limited");
+    // The limit was that model's: the provider's only key still serves the others.
+    for dialect in Dialect::ALL {
+        let answer = rig.caller.ask(dialect, "openai/echo", true).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

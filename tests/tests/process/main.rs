@@ -14,6 +14,7 @@ mod fallback;
 mod faults_below_http;
 mod faults_of_answers;
 mod faults_of_connections;
+mod floods;
 mod fuzz;
 mod headers;
 mod http_surface;

@@ -107,6 +107,6 @@ async fn held_by_a_caller_who_does_not_read() -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_d5_callers_who_do_not_read_hold_up_the_provider_and_not_memory() {
-    // Bounded at all. The requirement's 256 KiB are missed by a fifth: 280 to 320 are measured.
-    assert!(held_by_a_caller_who_does_not_read().await <= 512 * 1024);
+    // 170 to 200 KiB are measured, stacks and timers and all: two blocks of what was read from the provider, and hyper's own.
+    assert!(held_by_a_caller_who_does_not_read().await <= 256 * 1024);
 }

@@ -20,6 +20,9 @@ const STALL_MAX: Duration = Duration::from_secs(60);
 const HEAD_MAX: Duration = Duration::from_secs(10);
 /// How long a connection may be idle. Longer than the idle time of clients' pools, so that they close first.
 const IDLE_MAX: Duration = Duration::from_secs(180);
+/// What an HTTP/2 connection may send between two exchanges, in bytes: frames that ask for nothing, and what was on its way of a
+/// refused body (which hyper's window of 1 MiB bounds). More is a flood (R-E1).
+const FRAMES_BYTES_MAX: usize = 2 << 20;
 /// How an HTTP/2 connection begins; its frames are no heads, so only silence counts there.
 const HTTP2_PREFACE: &[u8] = b"PRI ";
 
@@ -54,6 +57,8 @@ pub(super) struct Patient {
     /// When the first byte of an unfinished head came.
     head_since: Option<Instant>,
     http2: bool,
+    /// Received since an exchange was last seen going on.
+    idle_bytes: usize,
     reading: Lazy,
     stalled_since: Option<Instant>,
     writing: Lazy,
@@ -67,19 +72,29 @@ impl Patient {
             active: clock::instant(),
             head_since: None,
             http2: false,
+            idle_bytes: 0,
             reading: Lazy::default(),
             stalled_since: None,
             writing: Lazy::default(),
         }
     }
 
-    fn received(&mut self, bytes: &[u8]) {
+    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.active = clock::instant();
         if bytes.starts_with(HTTP2_PREFACE) {
             self.http2 = true;
         }
-        if !self.http2 && !self.exchanges.any() {
+        if self.exchanges.any() {
+            self.idle_bytes = 0;
+        } else if self.http2 {
+            self.idle_bytes += bytes.len();
+        } else {
             self.head_since.get_or_insert(self.active);
+        }
+        if self.idle_bytes <= FRAMES_BYTES_MAX {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::InvalidData.into())
         }
     }
 
@@ -118,11 +133,10 @@ impl AsyncRead for Patient {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         match &read {
-            Poll::Ready(Ok(())) => self.received(buf.filled().get(before..).unwrap_or_default()),
-            Poll::Ready(Err(_)) => {}
-            Poll::Pending => return self.poll_silence(cx),
+            Poll::Ready(Ok(())) => Poll::Ready(self.received(buf.filled().get(before..).unwrap_or_default())),
+            Poll::Ready(Err(_)) => read,
+            Poll::Pending => self.poll_silence(cx),
         }
-        read
     }
 }
 
@@ -197,6 +211,23 @@ mod tests {
             let close = took <= expected + Duration::from_millis(50) && took + Duration::from_secs(1) >= expected;
             assert!(close, "{sent:?}: {took:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn f44_a_peer_that_takes_no_bytes_is_given_up_after_a_minute() {
+        let (client, server) = pair().await;
+        let mut patient = Patient::new(server, Exchanges::default());
+        tokio::time::pause();
+        let start = tokio::time::Instant::now();
+        let error = loop {
+            // Until the kernel takes no more of it.
+            if let Err(error) = patient.write_all(&[0; 64 << 10]).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() <= STALL_MAX + Duration::from_millis(50), "{:?}", start.elapsed());
+        drop(client);
     }
 
     #[tokio::test]

@@ -27,8 +27,9 @@ use super::stream::{ReadCount, Stream};
 use super::watch::Watch;
 use super::{Expiry, Failed, HEAD_BYTES_MAX, HEADERS_MAX, Trace};
 
-/// hyper's read buffer, which starts at 8 KiB and grows with what arrives at once.
-const BUFFER_BYTES_MAX: usize = 128 * 1024;
+/// hyper's read buffer, which starts at 8 KiB and grows with what arrives at once. What a slow caller has not taken yet is slices of
+/// it, which keep a whole block alive beside the one that is being filled: twice this and more per stream (R-D5).
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection that serves one exchange at a time.
 pub(super) struct Http1 {

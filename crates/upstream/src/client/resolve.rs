@@ -77,6 +77,10 @@ impl Known {
 impl Resolver {
     /// The addresses to try, in order; never empty.
     pub(super) async fn addresses(&self, host: &str, port: u16) -> Result<Arc<[SocketAddr]>, TransportFault> {
+        self.addresses_by(host, lookup(host, port)).await
+    }
+
+    async fn addresses_by(&self, host: &str, look_up: impl Future<Output = LookedUp>) -> Result<Arc<[SocketAddr]>, TransportFault> {
         if let Some(settled) = self.settled() {
             return settled;
         }
@@ -88,10 +92,10 @@ impl Resolver {
             Settled::Ask(stale) => stale,
         };
         let answer = match &stale {
-            Some(_) => timeout(PATIENCE, lookup(host, port))
+            Some(_) => timeout(PATIENCE, look_up)
                 .await
                 .unwrap_or_else(|_| Err(format!("{host}: dns did not answer within {PATIENCE:?}"))),
-            None => lookup(host, port).await,
+            None => look_up.await,
         };
         let mut known = self.lock();
         match (answer, stale) {
@@ -145,7 +149,10 @@ impl Resolver {
     }
 }
 
-async fn lookup(host: &str, port: u16) -> Result<Arc<[SocketAddr]>, String> {
+/// What a name stands for, or why that is not known.
+type LookedUp = Result<Arc<[SocketAddr]>, String>;
+
+async fn lookup(host: &str, port: u16) -> LookedUp {
     let found = tokio::net::lookup_host((host, port))
         .await
         .map_err(|error| format!("{host}: {error}"))?;
@@ -248,6 +255,48 @@ mod tests {
                 Settled::Ask(None) => "ask",
             };
             assert_eq!(got, expected, "{name}");
+        }
+    }
+
+    /// What a resolver does that answers SERVFAIL, one that answers after 30 seconds, and one that answers.
+    async fn dns(kind: &str) -> LookedUp {
+        match kind {
+            "servfail" => Err("temporary failure in name resolution".to_owned()),
+            "slow" => tokio::time::sleep(Duration::from_secs(30)).await,
+            _ => {}
+        }
+        Ok(Arc::new(["127.0.0.2:2".parse().unwrap()]))
+    }
+
+    /// Time is paused: tokio moves it on while all wait.
+    #[tokio::test(start_paused = true)]
+    async fn f02_a_failing_or_slow_dns_is_bounded_and_the_last_good_addresses_serve() {
+        const CONNECT: Duration = Duration::from_secs(5);
+        let (old, new) = ("127.0.0.1:1", "127.0.0.2:2");
+        let rows = [
+            ("servfail", true, Some(old), Duration::ZERO),
+            ("slow", true, Some(old), PATIENCE),
+            ("well", true, Some(new), Duration::ZERO),
+            ("servfail", false, None, Duration::ZERO),
+            ("slow", false, None, CONNECT),
+            ("well", false, Some(new), Duration::ZERO),
+        ];
+        tokio::time::advance(USABLE).await;
+        for (kind, seeded, expected, within) in rows {
+            let resolver = Resolver::default();
+            if seeded {
+                resolver.seed(vec![old.parse().unwrap()], Instant::now().checked_sub(FRESH * 2).unwrap());
+            }
+            let began = Instant::now();
+            let found = timeout(CONNECT, resolver.addresses_by("provider", dns(kind))).await;
+            let found = found.ok().and_then(Result::ok).map(|found| found[0].to_string());
+            assert_eq!(found.as_deref(), expected, "{kind} {seeded}");
+            assert!(began.elapsed() <= within + Duration::from_millis(5), "{kind} {seeded}: {:?}", began.elapsed());
+            // Whoever asks next does not wait behind a look-up that was given up, and a moment after a failure asks nobody.
+            let next = timeout(CONNECT, resolver.addresses_by("provider", dns("well"))).await.unwrap();
+            let next = next.ok().map(|found| found[0].to_string());
+            let remembered = kind != "slow" || seeded;
+            assert_eq!(next.as_deref(), if remembered { expected } else { Some(new) }, "{kind} {seeded}");
         }
     }
 

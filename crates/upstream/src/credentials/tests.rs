@@ -79,20 +79,59 @@ fn what_no_header_may_carry_is_refused_by_name() {
 fn credentials_take_turns_and_sit_out_when_told() {
     let now = Instant::now();
     let pool = CredentialPool::new(vec![credential("a"), credential("b"), credential("c")], now);
-    let names = |at: Instant, picks: usize| -> String { (0..picks).map(|_| pool.pick(at).unwrap().name().to_owned()).collect() };
+    let names = |at: Instant, picks: usize| -> String { (0..picks).map(|_| pool.pick("m", at).unwrap().name().to_owned()).collect() };
     assert_eq!(names(now, 6), "abcabc");
 
     let seconds = |s| now + Duration::from_secs(s);
     let b = pool.iter().find(|c| c.name() == "b").unwrap();
-    pool.rest(b, seconds(10));
-    pool.rest(b, seconds(5));
+    pool.rest(b, Reach::Account, seconds(10), now);
+    pool.rest(b, Reach::Account, seconds(5), now);
     assert_eq!(names(seconds(9), 3), "acc", "the one after the resting one takes its turn");
     assert_eq!(names(seconds(10), 3), "abc", "a rest ends, and is never shortened");
 
     for credential in pool.iter() {
-        pool.rest(credential, seconds(30));
+        pool.rest(credential, Reach::Account, seconds(30), now);
     }
-    pool.rest(b, seconds(40));
-    assert_eq!(pool.pick(seconds(20)).unwrap_err(), NoCredential::Resting(seconds(30)));
-    assert_eq!(CredentialPool::new(Vec::new(), now).pick(now).unwrap_err(), NoCredential::Empty);
+    pool.rest(b, Reach::Account, seconds(40), now);
+    assert_eq!(pool.pick("m", seconds(20)).unwrap_err(), NoCredential::Resting(seconds(30)));
+    assert_eq!(CredentialPool::new(Vec::new(), now).pick("m", now).unwrap_err(), NoCredential::Empty);
+}
+
+#[test]
+fn f12_a_limited_model_rests_alone_and_an_empty_account_whole() {
+    let now = Instant::now();
+    let seconds = |s| now + Duration::from_secs(s);
+    let until = |pool: &CredentialPool, model: &str, at: Instant| pool.pick(model, at).err();
+    let pool = CredentialPool::new(vec![credential("a")], now);
+    let a = pool.iter().next().unwrap();
+    pool.rest(a, Reach::Model("busy"), seconds(10), now);
+    pool.rest(a, Reach::Model("busy"), seconds(5), now);
+    pool.rest(a, Reach::Model("other"), seconds(20), now);
+    assert_eq!(until(&pool, "busy", seconds(9)), Some(NoCredential::Resting(seconds(10))));
+    assert_eq!(until(&pool, "idle", seconds(9)), None);
+    assert_eq!(until(&pool, "busy", seconds(10)), None);
+    pool.rest(a, Reach::Account, seconds(15), now);
+    assert_eq!(until(&pool, "idle", seconds(9)), Some(NoCredential::Resting(seconds(15))));
+    assert_eq!(until(&pool, "other", seconds(9)), Some(NoCredential::Resting(seconds(20))));
+}
+
+#[test]
+fn r_d5_limited_models_take_a_bounded_place() {
+    let now = Instant::now();
+    let seconds = |s| now + Duration::from_secs(s);
+    let pool = CredentialPool::new(vec![credential("a")], now);
+    let a = pool.iter().next().unwrap();
+    for number in 0..LIMITED_MODELS_MAX {
+        pool.rest(a, Reach::Model(&format!("m{number}")), seconds(10), now);
+    }
+    assert!(pool.pick("another", now).is_ok());
+    // Those that are over make room; one too many is the whole account's.
+    pool.rest(a, Reach::Model("later"), seconds(30), seconds(10));
+    assert!(pool.pick("another", seconds(11)).is_ok());
+    assert_eq!(pool.places[0].limited().len(), 1);
+    for number in 0..LIMITED_MODELS_MAX {
+        pool.rest(a, Reach::Model(&format!("m{number}")), seconds(20), seconds(12));
+    }
+    assert_eq!(pool.places[0].limited().len(), LIMITED_MODELS_MAX);
+    assert_eq!(pool.pick("another", seconds(13)).unwrap_err(), NoCredential::Resting(seconds(20)));
 }
