@@ -64,12 +64,13 @@ impl Frames {
             payload.extend_from_slice(&name.to_be_bytes());
             payload.extend_from_slice(&value.to_be_bytes());
         }
-        let hello = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), &frame(kind::SETTINGS, 0, 0, &payload)].concat();
+        let hello = [
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(),
+            &frame(kind::SETTINGS, 0, 0, &payload),
+        ]
+        .concat();
         socket.write_all(&hello).await.unwrap();
-        Self {
-            socket,
-            read: Vec::new(),
-        }
+        Self { socket, read: Vec::new() }
     }
 
     /// Sends bytes as they are; false: the gateway has closed.

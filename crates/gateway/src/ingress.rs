@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tollgate_wire::dialects::{DIALECTS, Dialect, Operation};
@@ -93,6 +93,9 @@ fn nearest(path: &str) -> &'static dyn Dialect {
 /// # Errors
 /// NotFound, MethodNotAllowed, UnsupportedMedia.
 pub fn operation(door: Door, parts: &Parts) -> Result<Operation, Fault> {
+    if let Some(why) = ambiguous(parts.version, &parts.headers) {
+        return Err(Fault::client(FaultKind::Malformed, why));
+    }
     let operation = known_operation(door, parts)?;
     refuse_coding(&parts.headers)?;
     Ok(operation)
@@ -142,6 +145,25 @@ fn known_operation(door: Door, parts: &Parts) -> Result<Operation, Fault> {
         return Err(Fault::client(FaultKind::MethodNotAllowed, message));
     }
     Ok(operation)
+}
+
+/// Whether another reader on the way may see other requests in these bytes than we do (R-E1): the answer must end the connection.
+/// What is broken outright, hyper has refused before.
+#[must_use]
+pub fn ambiguous(version: Version, headers: &HeaderMap) -> Option<&'static str> {
+    if version != Version::HTTP_11 && version != Version::HTTP_10 {
+        return None;
+    }
+    let is_chunked = |value: &http::HeaderValue| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    if codings.next().is_some_and(|only| !is_chunked(only) || codings.next().is_some()) {
+        return Some("a transfer-encoding other than chunked is not read; send chunked alone");
+    }
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && version == Version::HTTP_11) {
+        return Some("expected one host header; send it once");
+    }
+    None
 }
 
 /// Compressed bodies would be policed as something other than what the provider reads.

@@ -1,4 +1,4 @@
-//! R-E1, R-E4 and plain HTTP: what a caller may send on a connection, and what it gets for what it may not.
+//! R-E4 and plain HTTP: what a caller may send on a connection, and what it gets for what it may not.
 
 use std::time::{Duration, Instant};
 
@@ -154,79 +154,6 @@ async fn unknown_paths_and_methods_are_told_in_the_dialect_that_is_nearest() {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(rig.caller.send("GET", path, "").await.status, 200, "{path}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r_e1_ambiguous_framing_is_refused_and_nothing_is_smuggled() {
-    let rig = Rig::start().await;
-    let body = body(Dialect::OpenAi, false);
-    let length = body.len();
-    let smuggled = whole(Dialect::OpenAi, false).replace("hello there", "smuggled");
-    let chunked = format!("{length:x}\r\n{body}\r\n0\r\n\r\n");
-    let with = |lines: &str, rest: &str| head(Dialect::OpenAi, lines) + rest;
-    let rows = [
-        (
-            "two lengths",
-            with(&format!("content-length: {length}\r\ncontent-length: 5\r\n"), &body),
-        ),
-        ("a list of lengths", with(&format!("content-length: {length}, 5\r\n"), &body)),
-        ("a signed length", with(&format!("content-length: +{length}\r\n"), &body)),
-        ("a negative length", with("content-length: -1\r\n", &body)),
-        ("a hex length", with(&format!("content-length: 0x{length:x}\r\n"), &body)),
-        ("an unknown coding", with("transfer-encoding: xchunked\r\n", &chunked)),
-        ("chunked not last", with("transfer-encoding: chunked, identity\r\n", &chunked)),
-        ("a blank before the colon", with("transfer-encoding : chunked\r\n", &chunked)),
-        ("a folded line", with("transfer-encoding:\r\n chunked\r\n", &chunked)),
-        (
-            "a chunk size that is none",
-            with("transfer-encoding: chunked\r\n", &format!("zz\r\n{body}\r\n0\r\n\r\n")),
-        ),
-        (
-            "a signed chunk size",
-            with("transfer-encoding: chunked\r\n", &format!("+{length:x}\r\n{body}\r\n0\r\n\r\n")),
-        ),
-        ("a huge chunk size", with("transfer-encoding: chunked\r\n", "fffffffffffffffff\r\n")),
-        (
-            "a NUL in a header",
-            with(&format!("x-a: \0\r\ncontent-length: {length}\r\n"), &body),
-        ),
-        (
-            "a bare CR in a header",
-            with(&format!("x-a: b\rc: d\r\ncontent-length: {length}\r\n"), &body),
-        ),
-        ("no HTTP version", "POST /v1/chat/completions\r\n\r\n".into()),
-        ("another version", "POST /v1/chat/completions HTTP/3.0\r\n\r\n".into()),
-        (
-            "a control character in the path",
-            "POST /v1/\x01 HTTP/1.1\r\nhost: t\r\n\r\n".into(),
-        ),
-        ("a header of 128 KiB", with(&format!("x-a: {}\r\n", "h".repeat(128 << 10)), &body)),
-        (
-            "300 headers",
-            with(&(0..300).map(|n| format!("x-{n}: v\r\n")).collect::<String>(), &body),
-        ),
-    ];
-    for (what, request) in rows {
-        let answer = raw(rig.gateway.address, (request + &smuggled).as_bytes(), QUIET).await;
-        let found = statuses(&answer);
-        assert!(
-            found.len() <= 1 && found.iter().all(|status| (400..500).contains(status)),
-            "{what}: {found:?}"
-        );
-    }
-    // Both framings at once: RFC 9112 lets a server take the chunked one, if it closes afterwards. Chunked twice is read as once.
-    for lines in [
-        "content-length: 5\r\ntransfer-encoding: chunked\r\n",
-        "transfer-encoding: chunked, chunked\r\n",
-    ] {
-        let answer = raw(rig.gateway.address, (with(lines, &chunked) + &smuggled).as_bytes(), QUIET).await;
-        assert!(statuses(&answer).len() <= 1, "{lines}: {:?}", statuses(&answer));
-    }
-    assert!(
-        !rig.mock.requests_json(64).contains("smuggled"),
-        "a second request was read where there was none"
-    );
-    assert_eq!(rig.gateway.metric("tollgate_panics_total", "").await, 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

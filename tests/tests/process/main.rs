@@ -28,3 +28,4 @@ mod record;
 mod regressions;
 mod reload;
 mod secrets;
+mod smuggling;

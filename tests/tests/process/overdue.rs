@@ -69,7 +69,10 @@ async fn f11_pings_over_a_shut_window_do_not_hold_an_exchange_beyond_its_deadlin
         caller.wait_for(kind::HEADERS, Duration::from_secs(5)).await.expect("a head");
         let mut reset = None;
         while began.elapsed() < OVER && reset.is_none() {
-            assert!(caller.send(&frame(kind::PING, 0, 0, b"and yet.")).await, "the whole connection was closed");
+            assert!(
+                caller.send(&frame(kind::PING, 0, 0, b"and yet.")).await,
+                "the whole connection was closed"
+            );
             reset = caller.wait_for(kind::RESET, Duration::from_millis(100)).await;
         }
         assert_eq!(reset.map(|frame| frame.stream), Some(1), "{route}: the stream is still open");

@@ -110,7 +110,10 @@ pub fn revision(text: &str) -> String {
 pub fn data_dir_of(text: &str) -> Option<PathBuf> {
     const QUOTES: [char; 2] = ['"', '\''];
     let named = |line: &str| {
-        let key = line.trim_start_matches(['{', ' ']).trim_start_matches(QUOTES).strip_prefix("data_dir")?;
+        let key = line
+            .trim_start_matches(['{', ' '])
+            .trim_start_matches(QUOTES)
+            .strip_prefix("data_dir")?;
         let value = key.trim_start_matches(QUOTES).trim_start().strip_prefix(':')?.trim_start();
         let value = match value.strip_prefix(QUOTES) {
             Some(quoted) => quoted.split(QUOTES).next()?,

@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::rt::Executor;
@@ -21,6 +22,7 @@ use super::State;
 use super::overdue::{Exchanges, Going, within};
 use super::patience::Patient;
 use crate::exchange::{Call, Gateway};
+use crate::ingress::ambiguous;
 use crate::tail::AnswerBody;
 
 /// The largest request head, in bytes.
@@ -47,7 +49,11 @@ pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway,
         let (gateway, going) = (gateway.clone(), exchanges.begin());
         let draining = state.is_draining();
         async move {
-            let response = respond(http, from, &gateway, draining).await;
+            let ambiguous = ambiguous(http.version(), http.headers()).is_some();
+            let mut response = respond(http, from, &gateway, draining).await;
+            if ambiguous {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             going.answered(response.body().deadline());
             Ok::<_, Infallible>(response.map(|body| Sent { body, _going: going }))
         }
@@ -94,7 +100,7 @@ fn plain(status: StatusCode, text: &'static str) -> Response<AnswerBody> {
     *response.status_mut() = status;
     response
         .headers_mut()
-        .insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain"));
+        .insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }
 

@@ -60,7 +60,11 @@ impl Exchanges {
 
     /// When the connection must be over: an HTTP/1.1 connection has one exchange at a time.
     pub(super) fn due(&self) -> Option<Instant> {
-        if self.any() { self.latest().as_ref().and_then(Due::get) } else { None }
+        if self.any() {
+            self.latest().as_ref().and_then(Due::get)
+        } else {
+            None
+        }
     }
 
     fn latest(&self) -> std::sync::MutexGuard<'_, Option<Due>> {

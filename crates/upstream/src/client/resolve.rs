@@ -291,7 +291,11 @@ mod tests {
             let found = timeout(CONNECT, resolver.addresses_by("provider", dns(kind))).await;
             let found = found.ok().and_then(Result::ok).map(|found| found[0].to_string());
             assert_eq!(found.as_deref(), expected, "{kind} {seeded}");
-            assert!(began.elapsed() <= within + Duration::from_millis(5), "{kind} {seeded}: {:?}", began.elapsed());
+            assert!(
+                began.elapsed() <= within + Duration::from_millis(5),
+                "{kind} {seeded}: {:?}",
+                began.elapsed()
+            );
             // Whoever asks next does not wait behind a look-up that was given up, and a moment after a failure asks nobody.
             let next = timeout(CONNECT, resolver.addresses_by("provider", dns("well"))).await.unwrap();
             let next = next.ok().map(|found| found[0].to_string());

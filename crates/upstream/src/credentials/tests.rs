@@ -94,7 +94,10 @@ fn credentials_take_turns_and_sit_out_when_told() {
     }
     pool.rest(b, Reach::Account, seconds(40), now);
     assert_eq!(pool.pick("m", seconds(20)).unwrap_err(), NoCredential::Resting(seconds(30)));
-    assert_eq!(CredentialPool::new(Vec::new(), now).pick("m", now).unwrap_err(), NoCredential::Empty);
+    assert_eq!(
+        CredentialPool::new(Vec::new(), now).pick("m", now).unwrap_err(),
+        NoCredential::Empty
+    );
 }
 
 #[test]
