@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use crate::json::ObjectWriter;
+
 /// The longest message of a fault, in bytes: read from a provider, and written for a caller.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 4096;
 
@@ -175,8 +177,33 @@ pub struct Fault {
     pub provider_status: Option<u16>,
     /// The provider's own error answer, for a caller of the same dialect.
     pub provider_body: Option<ProviderBody>,
+    /// Which limit or budget refused the call, where one did.
+    pub exceeded: Option<Box<Exceeded>>,
     /// For the record only: the internal cause.
     pub cause: Option<String>,
+}
+
+/// A limit or budget that a call does not fit into. Amounts are JSON numbers as text, in the unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exceeded {
+    /// Its name.
+    pub rule: String,
+    /// By what it counts: `team`, `team,user`; empty: everything together.
+    pub scope: String,
+    /// Whose: the values, in the order of `scope`.
+    pub scope_id: String,
+    /// `usd`, `tokens`, `requests` or `calls`.
+    pub unit: &'static str,
+    /// How much it lets pass.
+    pub limit: String,
+    /// How much is used.
+    pub used: String,
+    /// How much open calls hold.
+    pub reserved: String,
+    /// When it starts anew, RFC 3339; none: never.
+    pub resets_at: Option<String>,
+    /// A spent budget is told with 429 instead of 402, as the config wants it.
+    pub as_rate_limit: bool,
 }
 
 /// An error answer as a provider wrote it.
@@ -186,6 +213,20 @@ pub struct ProviderBody {
     pub dialect: &'static str,
     /// Its bytes, cut to a bound by who read them.
     pub body: Vec<u8>,
+}
+
+impl Exceeded {
+    /// Its fields, among the details of an error in any dialect.
+    pub(crate) fn write(&self, details: &mut ObjectWriter<'_>) {
+        details.string("rule", &self.rule);
+        details.string("scope", &self.scope);
+        details.string("scope_id", &self.scope_id);
+        details.string("unit", self.unit);
+        for (name, amount) in [("limit", &self.limit), ("used", &self.used), ("reserved", &self.reserved)] {
+            details.raw(name, amount);
+        }
+        details.string_if("resets_at", self.resets_at.as_deref());
+    }
 }
 
 impl Fault {
@@ -202,6 +243,7 @@ impl Fault {
             param: None,
             provider_status: None,
             provider_body: None,
+            exceeded: None,
             cause: None,
         }
     }
@@ -235,6 +277,13 @@ impl Fault {
     #[must_use]
     pub fn with_param(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
+        self
+    }
+
+    /// With the limit or budget that refused the call.
+    #[must_use]
+    pub fn with_exceeded(mut self, exceeded: Exceeded) -> Self {
+        self.exceeded = Some(Box::new(exceeded));
         self
     }
 

@@ -198,6 +198,9 @@ fn write_body(fault: &Fault, kind: &str, request_id: &str, out: &mut Vec<u8>) {
                 o.string_if("error_code", fault.code.as_deref().filter(|_| fault.origin == Origin::Provider));
                 o.string_if("param", fault.param.as_deref());
                 o.bool("retryable", fault.retry == Retry::Same);
+                if let Some(exceeded) = &fault.exceeded {
+                    exceeded.write(o);
+                }
             });
         });
         o.string("request_id", request_id);
@@ -207,6 +210,9 @@ fn write_body(fault: &Fault, kind: &str, request_id: &str, out: &mut Vec<u8>) {
 /// Status and type of a fault in this dialect.
 fn form(fault: &Fault) -> (u16, &'static str) {
     use FaultKind as K;
+    if fault.exceeded.as_ref().is_some_and(|exceeded| exceeded.as_rate_limit) {
+        return (429, "rate_limit_error");
+    }
     match fault.kind {
         K::Malformed | K::ContextLength | K::ContentPolicy | K::Lossy => (400, "invalid_request_error"),
         K::Unauthorized => (401, "authentication_error"),

@@ -236,6 +236,9 @@ fn form(kind: FaultKind, origin: Origin) -> (u16, &'static str) {
 /// The caller's status: the provider's class is kept, and its number where callers know what to do with it. 408, 424 and
 /// 529 are not for callers of this dialect: their clients would blame or repeat the request (E1).
 fn status(fault: &Fault, usual: u16) -> u16 {
+    if fault.exceeded.as_ref().is_some_and(|exceeded| exceeded.as_rate_limit) {
+        return 429;
+    }
     let Some(given) = fault.provider_status.filter(|_| fault.origin == Origin::Provider) else {
         return usual;
     };
@@ -278,6 +281,9 @@ fn body(out: &mut Vec<u8>, fault: &Fault, request_id: &str) {
             error.object("details", |details| {
                 details.string("request_id", request_id);
                 details.bool("retryable", fault.retry == Retry::Same);
+                if let Some(exceeded) = &fault.exceeded {
+                    exceeded.write(details);
+                }
             });
         });
     });
