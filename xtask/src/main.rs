@@ -1,9 +1,10 @@
-//! The chores of the repository: `cargo xtask tidy`, `test` and `bench`. It knows the shape of the tree and the tools around it,
+//! The chores of the repository: `cargo xtask tidy`, `test`, `bench` and `prices`. It knows the shape of the tree and the tools around it,
 //! and nothing of the product: it depends on none of our crates.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to its user")]
 
 mod bench;
 mod metadata;
+mod prices;
 mod suite;
 mod tidy;
 
@@ -12,6 +13,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   bench [--help]   measure the gateway beside other proxies, and print a table
+  prices --from FILE --date DATE   write catalog/prices.txt from a list of models
   tidy [--write]   check the shape of the tree; --write adds the missing `mod` lines
   test [NAME...]   run every test, or only the named suites (cargo, or a folder of tests/), and count them
 ";
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         .map_or(("help", &[][..]), |(first, rest)| (first.as_str(), rest));
     let outcome = match command {
         "bench" => bench::run(rest),
+        "prices" => prices::run(rest),
         "tidy" => tidy::run(rest),
         "test" => suite::run(rest),
         "help" | "--help" | "-h" => {

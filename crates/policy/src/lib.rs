@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod budgets;
+pub mod estimate;
 pub mod health;
 pub mod identity;
 pub mod key;
@@ -10,6 +11,7 @@ pub mod limits;
 pub mod money;
 pub mod patterns;
 pub mod plan;
+pub mod prices;
 pub mod retry;
 pub mod scopes;
 pub mod strategies;

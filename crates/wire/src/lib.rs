@@ -12,6 +12,7 @@ pub mod json;
 pub mod loss;
 pub mod patch;
 pub mod request;
+pub mod sizes;
 pub mod tap;
 pub mod target;
 pub mod translate;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What one answer consumed. All figures are tokens.
+/// What one answer consumed. All figures are tokens, but for the last two.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Usage {
@@ -19,6 +19,50 @@ pub struct Usage {
     pub cache_write_1h: u64,
     /// Of `output`: spent on reasoning.
     pub reasoning: u64,
+    /// Of `input`: audio.
+    pub audio_input: u64,
+    /// Of `output`: audio.
+    pub audio_output: u64,
+    /// Of `input`: images, where the vendor counts them apart.
+    pub image_input: u64,
+    /// Of `output`: images, where the vendor counts them apart.
+    pub image_output: u64,
+    /// How often the provider searched the web for this answer.
+    pub web_searches: u64,
+    /// The service tier that the provider says it served.
+    pub service_tier: Option<ServiceTier>,
+}
+
+/// How fast and how surely a request is served, by the names that vendors give it. Prices differ by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceTier {
+    /// As everybody is.
+    #[default]
+    Standard,
+    /// Some time within the day.
+    Batch,
+    /// When there is room.
+    Flex,
+    /// Before others.
+    Priority,
+    /// As the provider chooses, or by a name that we do not know.
+    Any,
+}
+
+impl ServiceTier {
+    /// The tier of that name, in a request or in an answer.
+    #[must_use]
+    pub fn named(word: &str) -> Self {
+        match word {
+            // Groq calls it on_demand; Anthropic's standard_only refuses priority; OpenAI's scale is paid for beforehand.
+            "default" | "standard" | "standard_only" | "on_demand" | "scale" => Self::Standard,
+            "batch" => Self::Batch,
+            "flex" => Self::Flex,
+            "priority" => Self::Priority,
+            _ => Self::Any,
+        }
+    }
 }
 
 impl Usage {

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use crate::json::{Fields, ObjectWriter};
-use crate::usage::Usage;
+use crate::usage::{ServiceTier, Usage};
 
 /// The dialect's own figures. In a stream they are cumulative: what comes later wins, what is missing stays (V1).
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,6 +14,8 @@ pub(super) struct Counts {
     cache_write: Option<u64>,
     cache_write_1h: Option<u64>,
     reasoning: Option<u64>,
+    web_searches: Option<u64>,
+    service_tier: Option<ServiceTier>,
 }
 
 impl Counts {
@@ -34,6 +36,25 @@ impl Counts {
         if let Ok(Some(mut details)) = usage.take_object("output_tokens_details") {
             update(&mut self.reasoning, &mut details, "thinking_tokens");
         }
+        self.look(usage);
+    }
+
+    /// Reads what has a price but no place of its own in the language: left where it is, for other readers.
+    fn look(&mut self, usage: &Fields<'_>) {
+        for (name, raw) in usage.remaining() {
+            match name {
+                "server_tool_use" => {
+                    if let Ok(mut tools) = Fields::parse(raw.get(), name) {
+                        update(&mut self.web_searches, &mut tools, "web_search_requests");
+                    }
+                }
+                "service_tier" => {
+                    let word = serde_json::from_str::<String>(raw.get()).ok();
+                    self.service_tier = word.map(|word| ServiceTier::named(&word)).or(self.service_tier);
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The figures of the language.
@@ -52,6 +73,10 @@ impl Counts {
             cache_write_5m: cache_write - cache_write_1h,
             cache_write_1h,
             reasoning: self.reasoning.unwrap_or_default(),
+            web_searches: self.web_searches.unwrap_or_default(),
+            service_tier: self.service_tier,
+            // The dialect counts no modality apart.
+            ..Usage::default()
         }
     }
 }
@@ -77,5 +102,41 @@ pub(super) fn write(usage: &Usage, o: &mut ObjectWriter<'_>) {
     o.integer("output_tokens", usage.output);
     if usage.reasoning > 0 {
         o.object("output_tokens_details", |o| o.integer("thinking_tokens", usage.reasoning));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn searches_and_the_tier_are_read_and_left_for_others() {
+        let mut counts = Counts::default();
+        let rows = [
+            (r#"{"input_tokens":5,"service_tier":"priority"}"#, 0, Some(ServiceTier::Priority), 1),
+            // Cumulative: what comes later wins, what is missing stays.
+            (
+                r#"{"output_tokens":9,"server_tool_use":{"web_search_requests":2,"web_fetch_requests":1}}"#,
+                2,
+                Some(ServiceTier::Priority),
+                1,
+            ),
+            (
+                r#"{"server_tool_use":{"web_search_requests":3},"service_tier":"standard"}"#,
+                3,
+                Some(ServiceTier::Standard),
+                2,
+            ),
+            (r#"{"server_tool_use":"?","service_tier":1}"#, 3, Some(ServiceTier::Standard), 2),
+        ];
+        for (text, searches, tier, left) in rows {
+            let mut fields = Fields::parse(text, "usage").unwrap();
+            counts.take(&mut fields);
+            let usage = counts.usage();
+            assert_eq!((usage.web_searches, usage.service_tier), (searches, tier), "{text}");
+            assert_eq!(fields.remaining().count(), left, "{text}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::event::{AnswerContext, Event, Finish, Start};
 use crate::json::{Fields, ObjectWriter};
 use crate::loss::Loss;
 use crate::request::Foreign;
-use crate::usage::Usage;
+use crate::usage::{ServiceTier, Usage};
 
 /// A field's name and raw value.
 pub(super) type RawField = (String, Box<RawValue>);
@@ -117,8 +117,15 @@ impl Summary {
 
     /// Writes the counts so far.
     pub(super) fn write_usage(&self, o: &mut ObjectWriter<'_>) {
-        counts::write(&self.usage.unwrap_or_default(), o);
-        put(o, &self.usage_fields, USAGE_USUAL);
+        let usage = self.usage.unwrap_or_default();
+        counts::write(&usage, o);
+        let tier = match usage.service_tier {
+            Some(ServiceTier::Standard) => r#""standard""#,
+            Some(ServiceTier::Priority) => r#""priority""#,
+            Some(ServiceTier::Batch) => r#""batch""#,
+            _ => "null",
+        };
+        put(o, &self.usage_fields, &[USAGE_USUAL, &[("service_tier", tier)]].concat());
     }
 
     /// Writes why the answer ended. Tools that wait to be called are the reason, whatever the provider called it (T10).
@@ -170,7 +177,7 @@ pub(super) const BESIDE_ENDING: &[Usual] = &[("container", "null"), ("stop_detai
 pub(super) const TEXT_USUAL: &[Usual] = &[("citations", "null")];
 /// The fields of a tool call.
 pub(super) const CALL_USUAL: &[Usual] = &[("caller", r#"{"type":"direct"}"#)];
-const USAGE_USUAL: &[Usual] = &[("inference_geo", "null"), ("server_tool_use", "null"), ("service_tier", "null")];
+const USAGE_USUAL: &[Usual] = &[("inference_geo", "null"), ("server_tool_use", "null")];
 
 fn is_beside_ending(field: &RawField) -> bool {
     BESIDE_ENDING.iter().any(|(name, _)| *name == field.0)

@@ -9,6 +9,7 @@ use super::{NAME, fault, finish, usage};
 use crate::event::{Event, Finish, Start};
 use crate::fault::Malformed;
 use crate::json::Fields;
+use crate::usage::{ServiceTier, Usage};
 
 /// The most choices of one answer; OpenAI's own limit for `n`.
 const CHOICES_MAX: usize = 128;
@@ -91,7 +92,8 @@ impl Answer {
             }
         }
         if let Some(usage) = chunk.usage.and_then(usage::read) {
-            out.push(Event::Usage(usage));
+            let service_tier = self.service_tier();
+            out.push(Event::Usage(Usage { service_tier, ..usage }));
         }
         match failed {
             Some(_) if chunk.error.is_some() => self.fault(text, out),
@@ -132,12 +134,20 @@ impl Answer {
         out.push(foreign(None, name.to_owned(), raw));
     }
 
+    /// The service tier that the answer names, if it does: `auto` is a wish, not an answer.
+    fn service_tier(&self) -> Option<ServiceTier> {
+        let (_, raw) = self.remembered.iter().find(|(name, _)| name == "service_tier")?;
+        let word = serde_json::from_str::<String>(raw.get()).ok()?;
+        (word != "auto").then(|| ServiceTier::named(&word))
+    }
+
     /// Groq's own object: usage at the end of a stream, or an error.
     fn groq<'a>(&mut self, raw: &'a RawValue, out: &mut Vec<Event>) -> Option<&'a RawValue> {
         self.top("x_groq", raw, out);
         let mut fields = Fields::parse(raw.get(), "x_groq").ok()?;
         if let Some(usage) = fields.take("usage").and_then(usage::read) {
-            out.push(Event::Usage(usage));
+            let service_tier = self.service_tier();
+            out.push(Event::Usage(Usage { service_tier, ..usage }));
         }
         fields.take("error")
     }

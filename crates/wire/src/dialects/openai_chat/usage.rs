@@ -28,6 +28,8 @@ struct Details {
     cached: Count,
     written: Count,
     reasoning: Count,
+    audio: Count,
+    image: Count,
 }
 
 impl<'a> Shape<'a> for Counts {
@@ -58,6 +60,8 @@ impl<'a> Shape<'a> for Details {
             "cached_tokens" => self.cached = map.next_value()?,
             "cache_write_tokens" => self.written = map.next_value()?,
             "reasoning_tokens" => self.reasoning = map.next_value()?,
+            "audio_tokens" => self.audio = map.next_value()?,
+            "image_tokens" => self.image = map.next_value()?,
             _ => drop(map.next_value::<IgnoredAny>()?),
         }
         Ok(())
@@ -81,6 +85,12 @@ pub(super) fn read(raw: &RawValue) -> Option<Usage> {
         cache_write_5m: cache_write.min(input.saturating_sub(cache_read)),
         cache_write_1h: 0,
         reasoning: reasoning.min(output),
+        audio_input: counts.input.audio.0.unwrap_or(0).min(input),
+        audio_output: counts.output.audio.0.unwrap_or(0).min(output),
+        image_input: counts.input.image.0.unwrap_or(0).min(input),
+        image_output: counts.output.image.0.unwrap_or(0).min(output),
+        web_searches: 0,
+        service_tier: None, // a field of the answer itself: `answer.rs`
     })
 }
 
@@ -111,9 +121,90 @@ pub(super) fn write(out: &mut ObjectWriter<'_>, usage: &Usage) {
             if usage.cache_write() > 0 {
                 details.integer("cache_write_tokens", usage.cache_write());
             }
+            modalities(details, usage.audio_input, usage.image_input);
         });
         object.object("completion_tokens_details", |details| {
             details.integer("reasoning_tokens", usage.reasoning);
+            modalities(details, usage.audio_output, usage.image_output);
         });
     });
+}
+
+fn modalities(details: &mut ObjectWriter<'_>, audio: u64, image: u64) {
+    for (name, tokens) in [("audio_tokens", audio), ("image_tokens", image)] {
+        if tokens > 0 {
+            details.integer(name, tokens);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::super::answer::Answer;
+    use super::*;
+    use crate::event::Event;
+    use crate::usage::ServiceTier;
+
+    #[test]
+    fn what_has_a_price_of_its_own_is_counted_apart() {
+        let details = r#"{"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,
+            "prompt_tokens_details":{"cached_tokens":10,"audio_tokens":30,"image_tokens":20,"text_tokens":50},
+            "completion_tokens_details":{"reasoning_tokens":5,"audio_tokens":25,"image_tokens":7}}"#;
+        let usage = read(&crate::json::raw(details).unwrap()).unwrap();
+        let expected = Usage {
+            input: 100,
+            output: 50,
+            cache_read: 10,
+            reasoning: 5,
+            audio_input: 30,
+            audio_output: 25,
+            image_input: 20,
+            image_output: 7,
+            ..Usage::default()
+        };
+        assert_eq!(usage, expected);
+        let mut out = Vec::new();
+        crate::json::object(&mut out, |object| write(object, &usage));
+        let written: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let raw = crate::json::raw(&written["usage"].to_string()).unwrap();
+        assert_eq!(read(&raw), Some(expected), "what is written is read again");
+    }
+
+    #[test]
+    fn a_part_is_never_more_than_its_total() {
+        let text = r#"{"prompt_tokens":3,"completion_tokens":2,"prompt_tokens_details":{"audio_tokens":9,"image_tokens":9},
+            "completion_tokens_details":{"audio_tokens":9,"image_tokens":9}}"#;
+        let usage = read(&crate::json::raw(text).unwrap()).unwrap();
+        assert_eq!(
+            (usage.audio_input, usage.image_input, usage.audio_output, usage.image_output),
+            (3, 3, 2, 2)
+        );
+    }
+
+    #[test]
+    fn the_service_tier_that_was_served_stands_with_the_counts() {
+        let rows = [
+            (r#""default""#, Some(ServiceTier::Standard)),
+            (r#""priority""#, Some(ServiceTier::Priority)),
+            (r#""flex""#, Some(ServiceTier::Flex)),
+            (r#""warp""#, Some(ServiceTier::Any)),
+            (r#""auto""#, None),
+            ("null", None),
+            ("7", None),
+        ];
+        for (tier, expected) in rows {
+            let text = format!(
+                r#"{{"id":"a","model":"m","choices":[],"usage":{{"prompt_tokens":1,"completion_tokens":1}},"service_tier":{tier}}}"#
+            );
+            let mut events = Vec::new();
+            Answer::new(false).take(&text, &mut events).unwrap();
+            let told = events.iter().find_map(|event| match event {
+                Event::Usage(usage) => Some(usage.service_tier),
+                _ => None,
+            });
+            assert_eq!(told, Some(expected), "{tier}");
+        }
+    }
 }

@@ -81,6 +81,7 @@ fn answer() -> Vec<Event> {
             cache_write_5m: 1,
             cache_write_1h: 1,
             reasoning: 2,
+            ..Usage::default()
         }),
         finish(Finish::ToolCalls),
         Event::End,
