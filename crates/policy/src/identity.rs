@@ -1,47 +1,151 @@
-//! Who calls, and what they may call. Rights are those of the key and its team together, looked at when they are used.
+//! Who calls, and what they may: organisation ⊃ team ⊃ user, and the keys that open the data plane (GOVERNANCE sections 1 and 2).
+//! Rights are those of key, user, team and organisation together, looked at when they are used, so that what is taken from a
+//! team is taken from its keys as well.
+
+mod attribution;
+pub mod issuer;
+mod network;
+mod rights;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use crate::key::Digest;
-use crate::patterns::Patterns;
+use smallvec::SmallVec;
 
-/// A team: owns keys, and bounds what they may call.
+use crate::key::{Digests, Versioned};
+
+pub use attribution::{Attribution, AttributionError, END_USER_BYTES_MAX, Said, TAG_NAME_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX, Tags};
+pub use network::Network;
+pub use rights::{Allowed, FeatureRefused, Features, Rights, Scope, Scopes};
+
+/// How long an older secret works after a rotation unless told otherwise, in seconds.
+pub const GRACE_S_DEFAULT: u64 = 24 * 60 * 60;
+/// The longest that an older secret may work, in seconds.
+pub const GRACE_S_MAX: u64 = 7 * 24 * 60 * 60;
+
+/// The whole: what no team may go beyond.
+#[derive(Debug, Clone, Default)]
+pub struct Organization {
+    /// What it allows.
+    pub allowed: Allowed,
+}
+
+/// A team: owns users and keys, and bounds what they may do.
 #[derive(Debug, Clone, Default)]
 pub struct Team {
     /// Its name.
     pub name: String,
-    /// Routes that it may call.
-    pub routes: Patterns,
-    /// Models that it may call without a route.
-    pub models: Patterns,
+    /// What it belongs to.
+    pub organization: Arc<Organization>,
+    /// What it allows.
+    pub allowed: Allowed,
+    /// Switched off, with everything in it.
+    pub disabled: bool,
+    /// The lowest label of what its callers send.
+    pub label: Option<String>,
+}
+
+/// A person in a team.
+#[derive(Debug, Clone, Default)]
+pub struct User {
+    /// Their name.
+    pub name: String,
+    /// The team that they belong to.
+    pub team: String,
+    /// What they may do.
+    pub allowed: Allowed,
+    /// Switched off, with all their keys and tokens.
+    pub disabled: bool,
 }
 
 /// A key that opens the data plane for one team.
+#[derive(Debug, Clone, Default)]
 pub struct VirtualKey {
     /// The public id; for a key from a config file that is not of our form, its name.
     pub id: String,
-    /// Its name in config.
+    /// Its name.
     pub name: String,
     /// The team that it belongs to.
-    pub team: Team,
+    pub team: Arc<Team>,
     /// The user that it belongs to; `None`: a service key.
-    pub user: Option<String>,
-    /// The application or use case that it is for.
-    pub feature: Option<String>,
-    /// Digests of its live secrets; two during a rotation.
-    pub digests: Vec<Digest>,
+    pub user: Option<Arc<User>>,
+    /// The applications or use cases that it is for.
+    pub features: Features,
+    /// Tags of everything that is called with it; callers may add to them.
+    pub tags: Tags,
+    /// Its live secrets.
+    pub secrets: Secrets,
     /// Not valid before, in seconds since 1970.
     pub not_before: Option<u64>,
     /// Not valid from, in seconds since 1970.
     pub expires_at: Option<u64>,
     /// Switched off.
     pub disabled: bool,
-    /// Addresses that may use it; empty: any.
-    pub networks: Vec<Network>,
-    /// Narrows the team's routes.
-    pub routes: Option<Patterns>,
-    /// Narrows the team's models.
-    pub models: Option<Patterns>,
+    /// What it may do; narrows user, team and organisation.
+    pub allowed: Allowed,
+    /// How many calls it may have at one time.
+    pub max_concurrency: Option<u32>,
+    /// The lowest label of what is sent with it.
+    pub label: Option<String>,
+}
+
+/// What is stored of one secret.
+#[derive(Debug, Clone, Copy)]
+pub struct Secret {
+    /// Its digest, and the pepper that it was made with.
+    pub digest: Versioned,
+    /// When the grace of an older secret ends, in seconds since 1970; `None`: the newest secret.
+    pub valid_until: Option<u64>,
+}
+
+/// A key's live secrets, newest first: one, or two during a rotation. Both open the same key, so that nothing is counted twice.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(SmallVec<[Secret; 2]>);
+
+impl Secrets {
+    /// One secret.
+    #[must_use]
+    pub fn new(digest: Versioned) -> Self {
+        Self(SmallVec::from_iter([Secret { digest, valid_until: None }]))
+    }
+
+    /// With an older secret beside it, until its grace ends. There is at most one: it replaces another.
+    #[must_use]
+    pub fn with_older(mut self, digest: Versioned, valid_until: u64) -> Self {
+        self.0.truncate(1);
+        self.0.push(Secret {
+            digest,
+            valid_until: Some(valid_until),
+        });
+        self
+    }
+
+    /// After a rotation: the newest secret becomes the older one for `grace_s` (at most [`GRACE_S_MAX`]; 0: it ends at once), and
+    /// the one that was older before ends now.
+    #[must_use]
+    pub fn rotated(&self, digest: Versioned, now_s: u64, grace_s: u64) -> Self {
+        let fresh = Self::new(digest);
+        match self.0.first() {
+            Some(newest) if 0 < grace_s => fresh.with_older(newest.digest, now_s.saturating_add(grace_s.min(GRACE_S_MAX))),
+            _ => fresh,
+        }
+    }
+
+    /// Newest first.
+    pub fn iter(&self) -> std::slice::Iter<'_, Secret> {
+        self.0.iter()
+    }
+
+    /// The one that was presented. All are compared, so that time does not tell which.
+    fn find(&self, presented: &Digests) -> Option<&Secret> {
+        self.iter().fold(None, |found, secret| {
+            let right = presented.contain(&secret.digest);
+            found.or(right.then_some(secret))
+        })
+    }
 }
 
 /// Why a key with the right secret is refused all the same.
@@ -49,8 +153,14 @@ pub struct VirtualKey {
 pub enum KeyRefusal {
     /// The secret is not the key's.
     WrongSecret,
+    /// The secret was the key's before a rotation, and its grace is over.
+    Rotated,
     /// Switched off.
     Disabled,
+    /// Its user is switched off.
+    UserDisabled,
+    /// Its team is switched off.
+    TeamDisabled,
     /// Not valid yet.
     NotYet,
     /// Not valid any more.
@@ -59,17 +169,23 @@ pub enum KeyRefusal {
     Address,
 }
 
+/// How a key was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Opened {
+    /// The older secret was used: when it ends, in seconds since 1970.
+    pub deprecated_until: Option<u64>,
+}
+
 impl VirtualKey {
     /// Whether a presented secret opens this key now, from this address. The secret is compared first, in constant time, so
     /// that only its owner learns why else it is refused.
     ///
     /// # Errors
     /// The first reason that refuses it.
-    pub fn verify(&self, presented: &Digest, now_s: u64, from: IpAddr) -> Result<(), KeyRefusal> {
-        // All secrets are compared, so that time does not tell which one matched.
-        let right = self.digests.iter().fold(false, |found, digest| digest.matches(presented) | found);
-        if !right {
-            return Err(KeyRefusal::WrongSecret);
+    pub fn verify(&self, presented: &Digests, now_s: u64, from: IpAddr) -> Result<Opened, KeyRefusal> {
+        let secret = self.secrets.find(presented).ok_or(KeyRefusal::WrongSecret)?;
+        if secret.valid_until.is_some_and(|end| end <= now_s) {
+            return Err(KeyRefusal::Rotated);
         }
         if self.disabled {
             return Err(KeyRefusal::Disabled);
@@ -77,143 +193,35 @@ impl VirtualKey {
         if self.not_before.is_some_and(|start| now_s < start) {
             return Err(KeyRefusal::NotYet);
         }
-        if self.expires_at.is_some_and(|end| now_s >= end) {
+        if self.expires_at.is_some_and(|end| end <= now_s) {
             return Err(KeyRefusal::Expired);
         }
-        if !self.networks.is_empty() && !self.networks.iter().any(|network| network.contains(from)) {
-            return Err(KeyRefusal::Address);
-        }
-        Ok(())
+        standing(&self.team, self.user.as_deref(), self.rights(), from)?;
+        Ok(Opened {
+            deprecated_until: secret.valid_until,
+        })
     }
 
-    /// May it call that route?
+    /// What it may do.
     #[must_use]
-    pub fn may_call_route(&self, route: &str) -> bool {
-        self.team.routes.allow(route) && self.routes.as_ref().is_none_or(|own| own.allow(route))
-    }
-
-    /// May it call that model without a route?
-    #[must_use]
-    pub fn may_call_model(&self, model: &str) -> bool {
-        self.team.models.allow(model) && self.models.as_ref().is_none_or(|own| own.allow(model))
+    pub fn rights(&self) -> Rights<'_> {
+        Rights::new(&self.team, self.user.as_deref(), &self.allowed)
     }
 }
 
-/// A range of addresses in CIDR notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    /// Reads `10.0.0.0/8`, `2001:db8::/32` or a single address.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits.parse::<u8>().ok()?)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().ok()?;
-        let widest = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.unwrap_or(widest);
-        (bits <= widest).then_some(Self { address, bits })
+/// What key and token have in common: the team, the user and the address must be in order.
+///
+/// # Errors
+/// The first reason that refuses it.
+pub fn standing(team: &Team, user: Option<&User>, rights: Rights<'_>, from: IpAddr) -> Result<(), KeyRefusal> {
+    if user.is_some_and(|user| user.disabled) {
+        return Err(KeyRefusal::UserDisabled);
     }
-
-    /// True when the address lies in the range; an IPv4-mapped IPv6 address counts as the IPv4 one.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let shift = 32 - u32::from(self.bits);
-                u32::from(own).checked_shr(shift).unwrap_or(0) == u32::from(other).checked_shr(shift).unwrap_or(0)
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let shift = 128 - u32::from(self.bits);
-                u128::from(own).checked_shr(shift).unwrap_or(0) == u128::from(other).checked_shr(shift).unwrap_or(0)
-            }
-            _ => false,
-        }
+    if team.disabled {
+        return Err(KeyRefusal::TeamDisabled);
     }
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-    use crate::key::Pepper;
-
-    fn key() -> VirtualKey {
-        VirtualKey {
-            id: "id".into(),
-            name: "n".into(),
-            team: Team {
-                name: "t".into(),
-                routes: Patterns::new(vec!["chat".into()]),
-                models: Patterns::new(vec!["openai/*".into()]),
-            },
-            user: None,
-            feature: None,
-            digests: vec![Pepper::new(&[1; 32]).digest("the-secret")],
-            not_before: Some(100),
-            expires_at: Some(200),
-            disabled: false,
-            networks: vec![Network::parse("10.0.0.0/8").unwrap()],
-            routes: None,
-            models: Some(Patterns::new(vec!["*/gpt-4o".into()])),
-        }
+    if !rights.may_come_from(from) {
+        return Err(KeyRefusal::Address);
     }
-
-    #[test]
-    fn a_key_is_refused_for_the_first_reason() {
-        let pepper = Pepper::new(&[1; 32]);
-        let (right, wrong) = (pepper.digest("the-secret"), pepper.digest("another"));
-        let (inside, outside): (IpAddr, IpAddr) = ("10.1.2.3".parse().unwrap(), "11.1.2.3".parse().unwrap());
-        let rows = [
-            (&right, 150, inside, Ok(())),
-            (&wrong, 50, outside, Err(KeyRefusal::WrongSecret)),
-            (&right, 99, inside, Err(KeyRefusal::NotYet)),
-            (&right, 100, inside, Ok(())),
-            (&right, 200, inside, Err(KeyRefusal::Expired)),
-            (&right, 150, outside, Err(KeyRefusal::Address)),
-            (&right, 150, "::ffff:10.1.2.3".parse().unwrap(), Ok(())),
-        ];
-        for (secret, now, from, expected) in rows {
-            assert_eq!(key().verify(secret, now, from), expected, "{now} {from}");
-        }
-        let off = VirtualKey { disabled: true, ..key() };
-        assert_eq!(off.verify(&right, 150, inside), Err(KeyRefusal::Disabled));
-    }
-
-    #[test]
-    fn rights_are_those_of_team_and_key_together() {
-        assert!(key().may_call_route("chat"));
-        assert!(!key().may_call_route("other"));
-        assert!(key().may_call_model("openai/gpt-4o"));
-        assert!(!key().may_call_model("openai/gpt-4o-mini"));
-        assert!(!key().may_call_model("azure/gpt-4o"));
-    }
-
-    #[test]
-    fn networks_are_read_and_matched() {
-        let rows = [
-            ("10.0.0.0/8", "10.255.0.1", true),
-            ("0.0.0.0/0", "1.2.3.4", true),
-            ("192.168.1.7", "192.168.1.7", true),
-            ("192.168.1.7", "192.168.1.8", false),
-            ("2001:db8::/32", "2001:db8::1", true),
-            ("::/0", "2001::1", true),
-            ("10.0.0.0/8", "2001::1", false),
-        ];
-        for (network, address, expected) in rows {
-            assert_eq!(
-                Network::parse(network).unwrap().contains(address.parse().unwrap()),
-                expected,
-                "{network} {address}"
-            );
-        }
-        for wrong in ["10.0.0.0/33", "x", "10.0.0.0/-1", "::/129"] {
-            assert!(Network::parse(wrong).is_none(), "{wrong}");
-        }
-    }
+    Ok(())
 }

@@ -13,6 +13,8 @@ pub mod patterns;
 pub mod plan;
 pub mod prices;
 pub mod retry;
+pub mod rules;
 pub mod scopes;
 pub mod strategies;
+pub mod switches;
 pub mod windows;

@@ -1,0 +1,109 @@
+//! What a condition may ask about a call, by name: one list.
+
+use std::sync::Arc;
+
+/// Names with values.
+pub type Pairs<'a> = &'a [(Arc<str>, Arc<str>)];
+
+/// What is known of a call. What is not known is empty, zero or false.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts<'a> {
+    /// The team.
+    pub team: &'a str,
+    /// The user; of a service key empty.
+    pub user: &'a str,
+    /// Whom a service says that it calls for.
+    pub end_user: &'a str,
+    /// The key's id.
+    pub key: &'a str,
+    /// The feature.
+    pub feature: &'a str,
+    /// The route, or the model that was asked for directly.
+    pub route: &'a str,
+    /// `provider/upstream-model`, once it is known.
+    pub model: &'a str,
+    /// The provider, once it is known.
+    pub provider: &'a str,
+    /// `chat`, ….
+    pub operation: &'a str,
+    /// What the call is for, as the caller says.
+    pub task: &'a str,
+    /// `low`, `medium` or `high`.
+    pub risk: &'a str,
+    /// The level of the call's label.
+    pub label: &'a str,
+    /// A stream was asked for.
+    pub stream: bool,
+    /// Tools are offered to the model.
+    pub has_tools: bool,
+    /// There are images in it.
+    pub has_images: bool,
+    /// An upper estimate.
+    pub input_tokens: u64,
+    /// The most that may be answered; 0: not said.
+    pub max_tokens: u64,
+    /// The hour of the day, 0 to 23, in UTC.
+    pub hour: u8,
+    /// 0 to 9, as the caller says.
+    pub priority: u8,
+    /// The tags.
+    pub tags: Pairs<'a>,
+    /// The caller's metadata.
+    pub metadata: Pairs<'a>,
+}
+
+pub(super) type ReadText = for<'a> fn(&Facts<'a>) -> &'a str;
+pub(super) type ReadInt = fn(&Facts<'_>) -> i64;
+pub(super) type ReadFlag = fn(&Facts<'_>) -> bool;
+pub(super) type ReadPairs = for<'a> fn(&Facts<'a>) -> Pairs<'a>;
+
+/// How a fact is read, and of which type it is.
+#[derive(Clone, Copy)]
+pub(super) enum Fact {
+    Text(ReadText),
+    /// One of these words, which are in order.
+    Word(ReadText, &'static [&'static str]),
+    /// A number from 0 to this.
+    Int(ReadInt, i64),
+    Flag(ReadFlag),
+    Pairs(ReadPairs),
+}
+
+const RISKS: &[&str] = &["low", "medium", "high"];
+const LEVELS: &[&str] = &["public", "internal", "confidential", "restricted"];
+
+pub(super) static FACTS: &[(&str, Fact)] = &[
+    ("team", Fact::Text(|facts| facts.team)),
+    ("user", Fact::Text(|facts| facts.user)),
+    ("end_user", Fact::Text(|facts| facts.end_user)),
+    ("key", Fact::Text(|facts| facts.key)),
+    ("feature", Fact::Text(|facts| facts.feature)),
+    ("route", Fact::Text(|facts| facts.route)),
+    ("model", Fact::Text(|facts| facts.model)),
+    ("provider", Fact::Text(|facts| facts.provider)),
+    ("operation", Fact::Text(|facts| facts.operation)),
+    ("task", Fact::Text(|facts| facts.task)),
+    ("risk", Fact::Word(|facts| facts.risk, RISKS)),
+    ("label", Fact::Word(|facts| facts.label, LEVELS)),
+    ("stream", Fact::Flag(|facts| facts.stream)),
+    ("has_tools", Fact::Flag(|facts| facts.has_tools)),
+    ("has_images", Fact::Flag(|facts| facts.has_images)),
+    ("input_tokens", Fact::Int(|facts| int(facts.input_tokens), i64::MAX)),
+    ("max_tokens", Fact::Int(|facts| int(facts.max_tokens), i64::MAX)),
+    ("hour", Fact::Int(|facts| facts.hour.into(), 23)),
+    ("priority", Fact::Int(|facts| facts.priority.into(), 9)),
+    ("tags", Fact::Pairs(|facts| facts.tags)),
+    ("metadata", Fact::Pairs(|facts| facts.metadata)),
+];
+
+/// What may also be written behind `caller.`.
+pub(super) const OF_CALLER: &[&str] = &["team", "user", "end_user", "key", "feature", "tags"];
+
+/// Every name that a condition may use.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FACTS.iter().map(|(name, _)| *name)
+}
+
+fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
