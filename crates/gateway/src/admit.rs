@@ -28,13 +28,17 @@ impl Pass {
 /// NotFound, Forbidden.
 pub fn enter(config: &Snapshot, caller: &Caller, call: &Call) -> Result<Pass, Fault> {
     let name = call.envelope.model.as_str();
+    if !caller.may(call.operation) {
+        return Err(out_of_scope(caller, call));
+    }
+    let rights = caller.rights();
     // Before anything is built for a name that this key made up.
-    if !config.is_named(name) && !caller.key.may_call_model(name) {
+    if !config.is_named(name) && !rights.may_call_model(name) {
         return Err(not_allowed(caller, name));
     }
     let allowed = |asked: &Asked| match asked {
-        Asked::Route(_) => caller.key.may_call_route(name),
-        Asked::Model(_) => caller.key.may_call_model(name),
+        Asked::Route(_) => rights.may_call_route(name),
+        Asked::Model(_) => rights.may_call_model(name),
     };
     match config.find(name) {
         Ok(asked) if allowed(&asked) => {
@@ -46,10 +50,19 @@ pub fn enter(config: &Snapshot, caller: &Caller, call: &Call) -> Result<Pass, Fa
     }
 }
 
+fn out_of_scope(caller: &Caller, call: &Call) -> Fault {
+    let message = format!(
+        "{} is not for calls of this kind ({}); ask its team's owner for the scope",
+        caller.credential_name(),
+        call.operation.name()
+    );
+    Fault::client(FaultKind::Forbidden, message).with_code("scope_not_allowed")
+}
+
 fn not_allowed(caller: &Caller, name: &str) -> Fault {
     let message = format!(
-        "the key \"{}\" may not call \"{name}\"; ask its team's owner to allow it",
-        caller.key.name
+        "{} may not call \"{name}\"; ask its team's owner to allow it",
+        caller.credential_name()
     );
     Fault::client(FaultKind::Forbidden, message)
         .with_code("model_not_allowed")
@@ -59,7 +72,7 @@ fn not_allowed(caller: &Caller, name: &str) -> Fault {
 /// What a name does not stand for is told only to those who could call it: others learn nothing of what exists.
 fn unknown_model(caller: &Caller, name: &str, reason: &str) -> Fault {
     let shown: String = name.chars().take(256).collect();
-    let message = if caller.key.may_call_model(name) || caller.key.may_call_route(name) {
+    let message = if caller.rights().may_call_model(name) || caller.rights().may_call_route(name) {
         reason.to_owned()
     } else {
         format!("the model \"{shown}\" does not exist, or this key may not call it")

@@ -93,8 +93,18 @@ impl Gateway {
         let config = self.shared.config.load_full(); // one snapshot for the whole exchange
         draft.record_mut().config.clone_from(&config.revision);
         let (head, mut body) = call.http.into_parts();
-        let front = ingress::operation(door, &head) // path, method, coding
-            .and_then(|operation| Ok((operation, identify::caller(&config.directory, &head.headers, call.from, now)?))); // virtual key → who, team, rights
+        let doors = identify::Doors {
+            directory: &config.directory,
+            issuers: &config.issuers,
+            client: &self.client,
+        };
+        let front = match ingress::operation(door, &head) {
+            // path, method, coding
+            Ok(operation) => identify::caller(doors, &head.headers, call.from, now)
+                .await
+                .map(|caller| (operation, caller)), // who, team, rights
+            Err(fault) => Err(fault),
+        };
         let (operation, caller) = match front {
             Ok(front) => front,
             Err(fault) => {

@@ -1,35 +1,72 @@
-//! Stage 2: a credential to a `Caller`. Whatever is wrong with a credential is answered in the same way, unless its secret was
-//! right. It does not say what the caller may do.
+//! Stage 2: a credential to a `Caller`: a key of ours, or a token of an identity provider. Whatever is wrong with a credential is
+//! answered in the same way, unless its secret was right. It does not say what the caller may do.
+
+mod caller;
+pub mod jwks;
+pub mod token;
+
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::HeaderMap;
-use tollgate_policy::identity::{KeyRefusal, VirtualKey};
+use tollgate_policy::identity::KeyRefusal;
 use tollgate_policy::key::Presented;
 use tollgate_store::directory::Directory;
+use tollgate_upstream::client::Client;
 use tollgate_wire::fault::{Fault, FaultKind};
+
+pub use caller::{Bearer, Caller};
+use token::{Issuers, TokenRefusal};
 
 use crate::clock::Now;
 
-/// Who calls.
-pub struct Caller {
-    /// The key that was presented, and is right.
-    pub key: Arc<VirtualKey>,
+/// Where credentials are looked up.
+#[derive(Clone, Copy)]
+pub struct Doors<'a> {
+    /// The keys, teams and users.
+    pub directory: &'a Directory,
+    /// The identity providers whose tokens are believed.
+    pub issuers: &'a Issuers,
+    /// What their keys are fetched over.
+    pub client: &'a Client,
 }
 
 /// Finds out who calls.
 ///
 /// # Errors
-/// Unauthorized.
-pub fn caller(directory: &Directory, headers: &HeaderMap, from: IpAddr, now: Now) -> Result<Caller, Fault> {
+/// Unauthorized; Forbidden or Malformed for what is said about the caller beside the credential.
+pub async fn caller(doors: Doors<'_>, headers: &HeaderMap, from: IpAddr, now: Now) -> Result<Caller, Fault> {
     let text = credential(headers)
         .ok_or_else(|| unauthorized("no key was given; send it as \"Authorization: Bearer KEY\" or \"x-api-key: KEY\""))?;
+    if !doors.issuers.is_empty() && token::is_token(text) {
+        // Boxed: it is large and rare, and the way of a key should not carry it.
+        return Box::pin(by_token(doors, text, headers, from, now)).await;
+    }
     // Junk is refused here: no store is asked for it.
     let presented = Presented::parse(text).ok_or_else(incorrect)?;
-    let (key, digest) = directory.find(presented).ok_or_else(incorrect)?;
-    key.verify(&digest, now.unix.as_secs(), from).map_err(refused)?;
-    Ok(Caller { key: Arc::clone(key) })
+    let (key, digests) = doors.directory.find(presented).ok_or_else(incorrect)?;
+    let opened = key
+        .verify(&digests, now.unix.as_secs(), from)
+        .map_err(|refusal| refused(refusal, "key"))?;
+    Caller::of_key(Arc::clone(key), opened, headers)
+}
+
+async fn by_token(doors: Doors<'_>, text: &str, headers: &HeaderMap, from: IpAddr, now: Now) -> Result<Caller, Fault> {
+    let subject = doors.issuers.subject(doors.client, text, now).await.map_err(|refusal| {
+        let message = match refusal {
+            // Said only of a token whose signature is right.
+            TokenRefusal::Expired | TokenRefusal::TooOld => "the token has expired; get a new one from your identity provider",
+            TokenRefusal::NoSubject => "the token gives you no team here; ask who runs this gateway",
+            _ => "the token is not valid here; get a new one from your identity provider",
+        };
+        unauthorized(message).with_cause(refusal.to_string())
+    })?;
+    let bearer = Bearer::link(&subject, doors.directory)?;
+    bearer.verify(from).map_err(|refusal| refused(refusal, "token"))?;
+    Caller::of_token(Arc::new(bearer), headers)
 }
 
 /// The caller's credential, from the header that its SDK uses.
@@ -47,14 +84,19 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
     bearer.filter(|key| !key.is_empty()).or_else(named)
 }
 
-fn refused(refusal: KeyRefusal) -> Fault {
-    match refusal {
-        KeyRefusal::WrongSecret => incorrect(),
-        KeyRefusal::Disabled => unauthorized("this key is disabled; ask who runs this gateway for another one"),
-        KeyRefusal::NotYet => unauthorized("this key is not valid yet"),
-        KeyRefusal::Expired => unauthorized("this key has expired; ask who runs this gateway for another one"),
-        KeyRefusal::Address => unauthorized("this key may not be used from this address"),
-    }
+/// Only for whom the secret was right.
+fn refused(refusal: KeyRefusal, what: &str) -> Fault {
+    let message = match refusal {
+        KeyRefusal::WrongSecret => return incorrect(),
+        KeyRefusal::Rotated => "this key's secret was replaced, and the time to change over has ended; use the new one",
+        KeyRefusal::Disabled => "this key is disabled; ask who runs this gateway for another one",
+        KeyRefusal::UserDisabled => return unauthorized(&format!("the user of this {what} is disabled; ask who runs this gateway")),
+        KeyRefusal::TeamDisabled => return unauthorized(&format!("the team of this {what} is disabled; ask who runs this gateway")),
+        KeyRefusal::NotYet => "this key is not valid yet",
+        KeyRefusal::Expired => "this key has expired; ask who runs this gateway for another one",
+        KeyRefusal::Address => return unauthorized(&format!("this {what} may not be used from this address")),
+    };
+    unauthorized(message)
 }
 
 fn incorrect() -> Fault {

@@ -1,6 +1,7 @@
 //! What remains of an exchange: one record, begun with its first byte and closed exactly once, whatever ends it. It holds no
 //! prompt, no answer and no secret: it has no place for them.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -78,6 +79,15 @@ pub struct Record {
     /// The id of the caller's key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// Whom a service says that it calls for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<String>,
+    /// The older of the key's two secrets was used: when it ends, RFC 3339, UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_deprecated: Option<String>,
+    /// The tags of the key, and those that the caller added.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
     /// The caller's feature.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feature: Option<String>,
@@ -185,8 +195,11 @@ impl Draft {
             operation,
             team: None,
             user: None,
+            end_user: None,
             key: None,
+            key_deprecated: None,
             feature: None,
+            tags: BTreeMap::new(),
             asked: None,
             route: None,
             model: None,
@@ -290,11 +303,17 @@ impl Draft {
 
     /// Who asked.
     pub fn caller(&mut self, caller: &Caller) {
-        let key = &caller.key;
-        self.record.team = Some(key.team.name.clone());
-        self.record.user.clone_from(&key.user);
-        self.record.key = Some(key.id.clone());
-        self.record.feature.clone_from(&key.feature);
+        self.record.team = Some(caller.team().name.clone());
+        self.record.user = caller.user().map(str::to_owned);
+        self.record.end_user = caller.end_user().map(str::to_owned);
+        self.record.key = caller.key_id().map(str::to_owned);
+        self.record.key_deprecated = caller.deprecated_until().map(|at| rfc3339(Duration::from_secs(at)));
+        self.record.feature = caller.feature().map(str::to_owned);
+        self.record.tags = caller
+            .tags()
+            .iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
     }
 
     /// What the caller was admitted to.

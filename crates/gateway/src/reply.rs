@@ -22,6 +22,7 @@ const CONFIG: HeaderName = HeaderName::from_static("x-tollgate-config");
 const FALLBACK: HeaderName = HeaderName::from_static("x-tollgate-fallback");
 const LOSS: HeaderName = HeaderName::from_static("x-tollgate-loss");
 const FAULT_ORIGIN: HeaderName = HeaderName::from_static("x-tollgate-fault-origin");
+const KEY_DEPRECATED: HeaderName = HeaderName::from_static("x-tollgate-key-deprecated");
 const PROVIDER_REQUEST_ID: HeaderName = HeaderName::from_static("x-tollgate-provider-request-id");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -144,6 +145,9 @@ pub fn facts(record: &Record) -> HeaderMap {
     }
     if !record.loss.is_empty() {
         set(headers, LOSS, &record.loss.join(", "));
+    }
+    if let Some(until) = record.key_deprecated.as_deref() {
+        set(headers, KEY_DEPRECATED, until);
     }
     if let Some(id) = record.provider_request_id.as_deref() {
         set(headers, PROVIDER_REQUEST_ID, id);

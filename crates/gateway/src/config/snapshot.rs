@@ -4,18 +4,20 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use tollgate_policy::identity::{Network, Team, VirtualKey};
+use tollgate_policy::identity::{Allowed, Features, Network, Team, User, VirtualKey};
+use tollgate_policy::key::Peppers;
 use tollgate_policy::patterns::Patterns;
 use tollgate_policy::plan::{Candidate, DeploymentId};
 use tollgate_policy::retry::Trigger;
 use tollgate_policy::strategies::{self, Strategy};
-use tollgate_store::directory::Directory;
+use tollgate_store::directory::{Directory, Entries, PlainKey};
 use tollgate_upstream::client::Timeouts;
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::dialects::DIALECTS;
 
 use super::providers::{BuildError, Provider, Providers};
 use super::{Raw, World, raw};
+use crate::identify::token::Issuers;
 
 /// Names of the form `provider/upstream-model` that were asked for and are kept built; then all are forgotten and built anew.
 const DIRECT_NAMES_MAX: usize = 10_000;
@@ -28,6 +30,8 @@ pub struct Snapshot {
     pub revision: String,
     /// The keys.
     pub directory: Directory,
+    /// The identity providers whose tokens are believed.
+    pub issuers: Issuers,
     /// The largest request body.
     pub body_bytes_max: usize,
     names: HashMap<String, Asked>,
@@ -142,6 +146,7 @@ impl Snapshot {
         let mut snapshot = Self {
             revision,
             directory: directory(raw, world, providers)?,
+            issuers: Issuers::default(),
             body_bytes_max: usize::try_from(raw.server.max_body.bytes()).unwrap_or(usize::MAX),
             names: HashMap::new(),
             providers: built,
@@ -286,42 +291,72 @@ fn timeouts(raw: &raw::Timeouts) -> Timeouts {
 }
 
 fn directory(raw: &Raw, world: &World<'_>, providers: &Providers<'_>) -> Result<Directory, BuildError> {
+    let teams: HashMap<&str, Arc<Team>> = raw
+        .teams
+        .iter()
+        .map(|(name, team)| (name.as_str(), Arc::new(built_team(name, team))))
+        .collect();
     let keys = raw.keys.iter().map(|key| {
         let secret = key
             .secret
             .resolve(world)
             .map_err(|complaint| BuildError::new(format!("keys.{}: {complaint}", key.name)))?;
-        let team = raw.teams.get(&key.team).ok_or_else(|| BuildError::missing("team", &key.team))?;
-        Ok((virtual_key(key, team), secret.expose().to_owned()))
+        let team = teams.get(key.team.as_str()).ok_or_else(|| BuildError::missing("team", &key.team))?;
+        Ok(PlainKey {
+            key: virtual_key(key, team),
+            secret: secret.expose().to_owned(),
+            older: None,
+        })
     });
-    Ok(Directory::new(providers.pepper.clone(), keys.collect::<Result<_, BuildError>>()?))
+    let entries = Entries {
+        plain: keys.collect::<Result<_, BuildError>>()?,
+        teams: teams.into_values().collect(),
+        ..Entries::default()
+    };
+    Ok(Directory::build(Peppers::new(providers.pepper.clone()), entries))
 }
 
-fn virtual_key(key: &raw::Key, team: &raw::Team) -> VirtualKey {
+fn built_team(name: &str, team: &raw::Team) -> Team {
+    Team {
+        name: name.to_owned(),
+        allowed: Allowed {
+            routes: Some(Patterns::new(team.routes.clone())),
+            models: Some(Patterns::new(team.models.clone())),
+            ..Allowed::default()
+        },
+        ..Team::default()
+    }
+}
+
+fn virtual_key(key: &raw::Key, team: &Arc<Team>) -> VirtualKey {
     let patterns = |names: &Vec<String>| Patterns::new(names.clone());
     let seconds = |moment: &raw::Moment| u64::try_from(moment.get().as_second()).unwrap_or(0);
+    let user = |name: &String| User {
+        name: name.clone(),
+        team: key.team.clone(),
+        ..User::default()
+    };
     VirtualKey {
         id: key.name.clone(),
         name: key.name.clone(),
-        team: Team {
-            name: key.team.clone(),
-            routes: patterns(&team.routes),
-            models: patterns(&team.models),
-        },
-        user: key.user.clone(),
-        feature: key.feature.clone(),
-        digests: Vec::new(),
+        team: Arc::clone(team),
+        user: key.user.as_ref().map(user).map(Arc::new),
+        features: Features::new(&key.feature),
         not_before: key.not_before.as_ref().map(seconds),
         expires_at: key.expires.as_ref().map(seconds),
         disabled: key.disabled,
-        networks: key
-            .allow_ips
-            .iter()
-            .flatten()
-            .filter_map(|range| Network::parse(&range.to_string()))
-            .collect(),
-        routes: key.routes.as_ref().map(patterns),
-        models: key.models.as_ref().map(patterns),
+        allowed: Allowed {
+            routes: key.routes.as_ref().map(patterns),
+            models: key.models.as_ref().map(patterns),
+            networks: key
+                .allow_ips
+                .iter()
+                .flatten()
+                .filter_map(|range| Network::parse(&range.to_string()))
+                .collect(),
+            ..Allowed::default()
+        },
+        ..VirtualKey::default()
     }
 }
 
