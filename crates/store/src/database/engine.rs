@@ -5,6 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde_json::Value;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
@@ -20,12 +21,20 @@ const WAIT_TIMEOUT: Duration = Duration::from_secs(5);
 const READERS_MAX: u32 = 4;
 
 /// Number, name, text for SQLite, text for PostgreSQL. Forward only: a line is never changed once released.
-const MIGRATIONS: &[(i64, &str, &str, &str)] = &[(
-    1,
-    "ledger",
-    include_str!("../../migrations/sqlite/0001_ledger.sql"),
-    include_str!("../../migrations/postgres/0001_ledger.sql"),
-)];
+const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
+    (
+        1,
+        "ledger",
+        include_str!("../../migrations/sqlite/0001_ledger.sql"),
+        include_str!("../../migrations/postgres/0001_ledger.sql"),
+    ),
+    (
+        2,
+        "objects",
+        include_str!("../../migrations/sqlite/0002_objects.sql"),
+        include_str!("../../migrations/postgres/0002_objects.sql"),
+    ),
+];
 
 /// An open database: one connection that writes, a few that read.
 #[derive(Debug, Clone)]
@@ -244,12 +253,34 @@ impl From<bool> for Bind {
 
 impl From<String> for Bind {
     fn from(value: String) -> Self {
-        Self::Text(value)
+        Self::from(value.as_str())
     }
 }
 
 impl From<&str> for Bind {
     fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
+        Self::Text(clean(value))
+    }
+}
+
+/// A list for `json_each`: its elements are arrays, so that `value ->> 0` means the same in both databases.
+impl From<Vec<Value>> for Bind {
+    fn from(lines: Vec<Value>) -> Self {
+        let mut list = Value::Array(lines);
+        clean_all(&mut list);
+        Self::Text(list.to_string())
+    }
+}
+
+/// A text as databases take it: one with a NUL in it would stop every batch that it is in.
+pub(crate) fn clean(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn clean_all(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => *text = clean(text),
+        Value::Array(values) => values.iter_mut().for_each(clean_all),
+        _ => {}
     }
 }

@@ -60,6 +60,8 @@ impl std::error::Error for Error {}
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {
+            // Whoever wrote knows what it was.
+            sqlx::Error::Database(error) if error.is_unique_violation() => Self::Taken { what: String::new() },
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::Decode(_) => Self::Damaged(error.to_string()),
             error => Self::Unavailable(error.to_string()),
         }

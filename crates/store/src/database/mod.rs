@@ -1,10 +1,13 @@
 //! Durable state: the ledger, the objects of the admin API, the audit log, alerts to be sent. One set of traits, one logic, two databases:
 //! SQLite in one file of the data folder, or PostgreSQL. Nothing on the path of a request waits for what is in here; time is an argument.
 
+pub mod audit;
 mod chain;
 mod engine;
 mod error;
 pub mod ledger;
+pub mod objects;
+pub mod outbox;
 #[cfg(test)]
 mod tests;
 

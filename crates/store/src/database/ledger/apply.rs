@@ -123,23 +123,23 @@ async fn end(tx: &mut Tx) -> Result<End, Error> {
 
 /// Holds from before the batch that it extends.
 async fn extended_holds(tx: &mut Tx, journal: &str, entries: &[&Entry]) -> Result<BTreeMap<String, Hold>, Error> {
-    let requests: BTreeSet<[&str; 1]> = entries
+    let requests: BTreeSet<&str> = entries
         .iter()
         .filter_map(|entry| match entry {
-            Entry::Extension(extension) => Some([extension.request.as_str()]),
+            Entry::Extension(extension) => Some(extension.request.as_str()),
             _ => None,
         })
         .collect();
     if requests.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let rows = tx.rows(HOLDS, binds![journal, serde_json::to_string(&requests)?]).await?;
+    let lines: Vec<Value> = requests.into_iter().map(|request| json!([request])).collect();
+    let rows = tx.rows(HOLDS, binds![journal, lines]).await?;
     let holds = rows.iter().map(|row| Ok(serde_json::from_str::<Hold>(&row.text(0)?)?));
     holds.map(|hold| hold.map(|hold| (hold.request.clone(), hold))).collect()
 }
 
 async fn write(tx: &mut Tx, journal: &str, sums: &Batch) -> Result<(), Error> {
-    let list = |lines: Vec<Value>| Value::Array(lines).to_string();
     if !sums.opened.is_empty() {
         let line = |opened: &Opened| {
             Ok(json!([
@@ -148,8 +148,8 @@ async fn write(tx: &mut Tx, journal: &str, sums: &Batch) -> Result<(), Error> {
                 serde_json::to_string(&opened.scope)?
             ]))
         };
-        let lines = sums.opened.iter().map(line).collect::<Result<_, Error>>()?;
-        tx.execute(NAME_ACCOUNTS, binds![list(lines)]).await?;
+        let lines = sums.opened.iter().map(line).collect::<Result<Vec<Value>, Error>>()?;
+        tx.execute(NAME_ACCOUNTS, binds![lines]).await?;
     }
     if tx.has_partitions() {
         for part in sums.rows.iter().map(|row| row.part).collect::<BTreeSet<i64>>() {
@@ -157,23 +157,23 @@ async fn write(tx: &mut Tx, journal: &str, sums: &Batch) -> Result<(), Error> {
         }
     }
     for rows in sums.rows.chunks(ROWS_MAX) {
-        let lines = rows.iter().map(|row| Value::Array(row.columns())).collect();
-        tx.execute(ADD_ROWS, binds![list(lines)]).await?;
+        let lines: Vec<Value> = rows.iter().map(|row| Value::Array(row.columns())).collect();
+        tx.execute(ADD_ROWS, binds![lines]).await?;
     }
     if !sums.rows.is_empty() {
         tx.execute(MOVE_END, binds![sums.end.seq, sums.end.link.text(), sums.end.part])
             .await?;
-        tx.execute(ADD_SPEND, binds![list(sums.spend_lines())]).await?;
-        tx.execute(ADD_BALANCES, binds![list(sums.balance_lines())]).await?;
+        tx.execute(ADD_SPEND, binds![sums.spend_lines()]).await?;
+        tx.execute(ADD_BALANCES, binds![sums.balance_lines()]).await?;
     }
     if !sums.ended.is_empty() {
-        let lines = sums.ended.iter().map(|request| json!([request])).collect();
-        tx.execute(END_HOLDS, binds![journal, list(lines)]).await?;
+        let lines: Vec<Value> = sums.ended.iter().map(|request| json!([request])).collect();
+        tx.execute(END_HOLDS, binds![journal, lines]).await?;
     }
     if !sums.holds.is_empty() {
         let line = |hold: &Hold| Ok(json!([hold.request, serde_json::to_string(hold)?]));
-        let lines = sums.holds.values().map(line).collect::<Result<_, Error>>()?;
-        tx.execute(KEEP_HOLDS, binds![journal, list(lines)]).await?;
+        let lines = sums.holds.values().map(line).collect::<Result<Vec<Value>, Error>>()?;
+        tx.execute(KEEP_HOLDS, binds![journal, lines]).await?;
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ async fn write(tx: &mut Tx, journal: &str, sums: &Batch) -> Result<(), Error> {
 /// Thresholds that the batch passed. The table lets each in once (R-C11), and it is the same transaction that posted the money.
 async fn alert(tx: &mut Tx, sums: &Batch, watching: Watching<'_>) -> Result<usize, Error> {
     let mut alerts = 0;
-    let touched = tx.rows(TOUCHED, binds![Value::Array(sums.balance_lines()).to_string()]).await?;
+    let touched = tx.rows(TOUCHED, binds![sums.balance_lines()]).await?;
     for row in touched {
         let (account, rule, scope) = (row.text(0)?, row.text(1)?, row.text(2)?);
         let opened = Opened {

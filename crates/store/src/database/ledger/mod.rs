@@ -130,12 +130,12 @@ impl Ledger for Database {
 }
 
 /// An account as it stands in a table.
-fn account_text(account: AccountId) -> String {
+pub(super) fn account_text(account: AccountId) -> String {
     super::chain::hex(&account.0.to_be_bytes())
 }
 
 /// The account that a table names.
-fn account_of(text: &str) -> Result<AccountId, Error> {
+pub(super) fn account_of(text: &str) -> Result<AccountId, Error> {
     u128::from_str_radix(text, 16)
         .map(AccountId)
         .map_err(|_| Error::Damaged(["account ", text, " is not a number"].concat()))

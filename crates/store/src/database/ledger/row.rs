@@ -6,7 +6,7 @@ use tollgate_policy::ledger::{Charge, Posting, Settlement};
 use tollgate_wire::usage::Usage;
 
 use super::super::chain::Link;
-use super::super::engine::{self, Engine, binds};
+use super::super::engine::{self, Engine, binds, clean};
 use super::super::error::Error;
 use super::{account_text, spend::Totals};
 
@@ -253,11 +253,6 @@ fn charges_text(charges: &[Charge]) -> String {
         .map(|charge| json!([account_text(charge.account), charge.window, charge.amount]))
         .collect();
     Value::Array(lines).to_string()
-}
-
-/// A text as databases take it: one with a NUL in it would stop every batch that it is in.
-fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 /// A plain enum's word.

@@ -1,6 +1,7 @@
 //! What was spent, by any of its dimensions and over time. Answered from the hourly roll-ups alone: the ledger itself is never scanned.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::super::engine::{self, Bind, Engine};
 use super::super::error::Error;
@@ -142,14 +143,10 @@ pub(super) async fn spend(engine: &Engine, query: &SpendQuery) -> Result<Vec<Spe
     binds.extend(DIMENSIONS.iter().map(|dimension| Bind::from(query.by.contains(dimension))));
     for dimension in DIMENSIONS {
         let filters = query.filters.iter().filter(|(filtered, _)| *filtered == dimension);
-        let values: Vec<[&str; 1]> = filters
-            .clone()
-            .flat_map(|(_, values)| values)
-            .map(|value| [value.as_str()])
-            .collect();
+        let values: Vec<Value> = filters.clone().flat_map(|(_, values)| values).map(|value| json!([value])).collect();
         binds.push(match filters.count() {
             0 => Bind::from(""),
-            _ => Bind::Text(serde_json::to_string(&values)?),
+            _ => Bind::from(values),
         });
     }
     binds.push(Bind::Int(i64::from(LINES_MAX) + 1));

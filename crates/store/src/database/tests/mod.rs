@@ -2,7 +2,11 @@
 //! (`cargo xtask test` starts one).
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod audit;
 mod ledger;
+mod objects;
+mod opening;
+mod outbox;
 mod stage;
 
 /// The suite: a line per test, each a function that is given an empty database.
@@ -29,4 +33,17 @@ conformance! {
     ledger::retention_drops_whole_months_and_the_rest_verifies,
     ledger::several_journals_share_one_ledger,
     ledger::a_thousand_random_batches_add_up,
+    objects::every_kind_is_read_back_equal,
+    objects::a_version_lets_one_of_two_writers_through,
+    objects::names_are_taken_until_their_object_is_deleted,
+    objects::r_a8_a_search_word_is_no_pattern,
+    objects::pages_follow_each_other,
+    objects::changes_are_made_together_or_not_at_all,
+    objects::sessions_end,
+    audit::every_change_is_told_and_no_secret_is,
+    audit::checkpoints_come_by_number_and_by_time,
+    audit::every_tampering_before_a_checkpoint_is_found,
+    outbox::an_alert_goes_to_one_sender_at_a_time,
+    opening::a_newer_database_is_left_alone,
+    opening::a_second_opening_finds_everything,
 }
