@@ -10,6 +10,7 @@ use crate::target::Target;
 
 pub mod anthropic;
 mod edit;
+mod form;
 pub mod openai_chat;
 
 /// Every wire format that we speak.

@@ -4,6 +4,7 @@
 use super::content::kept;
 use super::limits::{Form, Limits};
 use super::{NAME, blocks, envelope, tools, turns};
+use crate::dialects::form;
 use crate::json::{self, ObjectWriter};
 use crate::loss::Loss;
 use crate::patch::Patch;
@@ -14,8 +15,6 @@ use crate::target::Target;
 const USER_CHARS_MAX: usize = 512;
 /// The service classes that a caller may ask for.
 const SERVICE_TIERS: &[&str] = &["auto", "standard_only"];
-/// The dialect has no answer form "any JSON object"; this sentence asks for one.
-const JSON_SENTENCE: &str = "Answer with one JSON object and nothing else.";
 
 /// See [`crate::Dialect::write_request`].
 pub(super) fn write(request: &Request, target: &Target, loss: &mut Loss) -> Vec<u8> {
@@ -137,8 +136,9 @@ fn output_sentence(request: &Request, target: &Target, loss: &mut Loss) -> Optio
         OutputFormat::Text => return None,
         OutputFormat::Schema { .. } if target.facts.json_schema => return None,
         OutputFormat::Json if names_json(request) => String::new(),
-        OutputFormat::Json => JSON_SENTENCE.to_owned(),
-        OutputFormat::Schema { schema, .. } => format!("{JSON_SENTENCE} It must follow this JSON Schema: {}", schema.get()),
+        // The dialect has no answer form "any JSON object".
+        OutputFormat::Json => form::sentence(None),
+        OutputFormat::Schema { schema, .. } => form::sentence(Some(schema.get())),
     };
     loss.add("response_format");
     (!sentence.is_empty()).then_some(sentence)

@@ -4,14 +4,13 @@
 use serde_json::value::RawValue;
 
 use crate::dialects::edit::Edit;
+use crate::dialects::form;
 use crate::envelope::{self, Field};
 use crate::json::{self, Fields, Kind};
 use crate::loss::Loss;
 use crate::patch::Patch;
 use crate::target::{Quirks, Target};
 
-/// What a model is told where it cannot be bound to the form of its answer; the vendors demand the word JSON in the prompt.
-const JSON_SENTENCE: &str = "Answer with one JSON object and nothing else.";
 /// The schema of any JSON object, for vendors that bind an answer to schemas only.
 const ANY_OBJECT: &str = r#"{"type":"json_schema","json_schema":{"name":"response","schema":{"type":"object"}}}"#;
 
@@ -22,7 +21,8 @@ type Out<'o> = (&'o mut Patch, &'o mut Loss);
 pub(super) fn written(body: Vec<u8>, target: &Target, loss: &mut Loss) -> Vec<u8> {
     let Target { facts, quirks, .. } = target;
     let lists = [&facts.one_of, &quirks.message_drop, &quirks.tool_choices, &quirks.response_formats];
-    if lists.iter().all(|list| list.is_empty()) && !quirks.content_as_string && quirks.n_max.is_none() {
+    let plain = facts.json_schema && !quirks.content_as_string && quirks.n_max.is_none();
+    if plain && lists.iter().all(|list| list.is_empty()) {
         return body;
     }
     let Ok((fields, _)) = envelope::scan(&body) else { return body };
@@ -38,7 +38,7 @@ pub(super) fn all(mut edit: Edit<'_>, target: &Target, (patch, loss): Out<'_>) {
     temperature(&edit, quirks, (patch, loss));
     count(&edit, quirks, (patch, loss));
     tool_choice(&edit, quirks, (patch, loss));
-    let sentence = response_format(&mut edit, quirks, (patch, loss));
+    let sentence = response_format(&mut edit, target, (patch, loss));
     if let Some((field, text)) = edit.said("messages") {
         messages(text, field.value.start, quirks, (patch, loss));
         if let Some(sentence) = sentence {
@@ -94,8 +94,12 @@ fn type_of(text: &str) -> Option<String> {
 
 /// Asks for the form of the answer that comes nearest. Gives the sentence that the model must be told where it is bound to less
 /// than was asked for.
-fn response_format(edit: &mut Edit<'_>, quirks: &Quirks, (patch, loss): Out<'_>) -> Option<String> {
-    let takes = |kind: &str| quirks.response_formats.is_empty() || quirks.response_formats.iter().any(|known| known == kind);
+fn response_format(edit: &mut Edit<'_>, target: &Target, (patch, loss): Out<'_>) -> Option<String> {
+    let formats = &target.quirks.response_formats;
+    let takes = |kind: &str| {
+        let known = formats.is_empty() || formats.iter().any(|format| format == kind);
+        known && (kind != "json_schema" || target.facts.json_schema)
+    };
     let (field, text) = edit.said("response_format")?;
     let kind = type_of(text)?;
     if takes(&kind) || kind == "text" {
@@ -106,10 +110,7 @@ fn response_format(edit: &mut Edit<'_>, quirks: &Quirks, (patch, loss): Out<'_>)
         return None;
     }
     loss.add(&format!("response_format.{kind}"));
-    let sentence = match schema(text) {
-        Some(schema) => format!("{JSON_SENTENCE} It must follow this JSON Schema: {}", schema.get()),
-        None => JSON_SENTENCE.to_owned(),
-    };
+    let sentence = form::sentence(schema(text).map(RawValue::get));
     let is_json = kind == "json_schema" || kind == "json_object";
     if is_json && takes("json_object") {
         edit.replace(field, &br#"{"type":"json_object"}"#[..], patch);

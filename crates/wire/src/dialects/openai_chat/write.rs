@@ -26,7 +26,7 @@ pub(super) fn write(request: &Request, target: &Target, loss: &mut Loss) -> Vec<
             out.array(key, |array| turn::write_all(array, &request.messages, &target.quirks, loss));
         });
         tools(&mut top, request, target);
-        output(&mut top, request, target);
+        output(&mut top, request);
         limits(&mut top, request, target);
         stream(&mut top, request, target);
         rest(&mut top, request, target);
@@ -79,13 +79,11 @@ fn tools(top: &mut Top<'_, '_>, request: &Request, target: &Target) {
     }
 }
 
-fn output(top: &mut Top<'_, '_>, request: &Request, target: &Target) {
+fn output(top: &mut Top<'_, '_>, request: &Request) {
     match &request.output {
         OutputFormat::Text => {}
-        OutputFormat::Json => top.field("response_format", |out, key, _| json_object(out, key)),
-        OutputFormat::Schema { .. } if !target.facts.json_schema => top.field("response_format", |out, key, loss| {
-            loss.add("response_format.json_schema");
-            json_object(out, key);
+        OutputFormat::Json => top.field("response_format", |out, key, _| {
+            out.object(key, |format| format.string("type", "json_object"));
         }),
         OutputFormat::Schema {
             name,
@@ -106,10 +104,6 @@ fn output(top: &mut Top<'_, '_>, request: &Request, target: &Target) {
             });
         }),
     }
-}
-
-fn json_object(out: &mut ObjectWriter<'_>, key: &str) {
-    out.object(key, |format| format.string("type", "json_object"));
 }
 
 fn limits(top: &mut Top<'_, '_>, request: &Request, target: &Target) {

@@ -123,6 +123,12 @@ const ROWS: &[Row] = &[
         r#""response_format":{"type":"json_object"}"#,
         "",
     ),
+    (
+        r#""response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{}}},"messages":[{"role":"user","content":"q"}]"#,
+        |target| target.facts.json_schema = false,
+        r#""response_format":{"type":"json_object"},"messages":[{"role":"system","content":"Answer with one JSON object and nothing else. It must follow this JSON Schema: {}"},{"role":"user","content":"q"}]"#,
+        "response_format.json_schema",
+    ),
     // Fields that exclude each other.
     (
         r#""top_p":0.5,"temperature":0.25,"seed":7"#,

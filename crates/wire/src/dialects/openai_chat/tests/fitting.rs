@@ -188,16 +188,6 @@ fn fields_that_the_model_and_the_vendor_take() {
             "",
         ),
         (
-            r#""response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object"}}}"#,
-            ModelFacts {
-                json_schema: false,
-                ..plain()
-            },
-            none(),
-            r#"{"response_format":{"type":"json_object"}}"#,
-            "response_format.json_schema",
-        ),
-        (
             r#""response_format":{"type":"grammar","grammar":"x"}"#,
             plain(),
             none(),
