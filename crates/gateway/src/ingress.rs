@@ -15,6 +15,8 @@ use tollgate_wire::envelope::Envelope;
 use tollgate_wire::fault::{Fault, FaultKind, Malformed};
 use tollgate_wire::request::Request;
 
+use crate::unpack;
+
 /// A caller that sends nothing of its body for this long is given up.
 const BODY_IDLE: Duration = Duration::from_secs(30);
 
@@ -97,7 +99,7 @@ pub fn operation(door: Door, parts: &Parts) -> Result<Operation, Fault> {
         return Err(Fault::client(FaultKind::Malformed, why));
     }
     let operation = known_operation(door, parts)?;
-    refuse_coding(&parts.headers)?;
+    coding(&parts.headers)?;
     Ok(operation)
 }
 
@@ -116,6 +118,10 @@ pub async fn read(door: Door, operation: Operation, head: Parts, mut body: Incom
             discard(&mut body, &head.headers).await;
             return Err(fault);
         }
+    };
+    let body = match coding(&head.headers)? {
+        Coding::Plain => body,
+        Coding::Gzip => unpack::gzip(&body, bytes_max).await?,
     };
     let envelope = door.dialect.scan(operation, &body)?;
     let wanted_by = wanted_by(&head.headers)?;
@@ -166,13 +172,21 @@ pub fn ambiguous(version: Version, headers: &HeaderMap) -> Option<&'static str> 
     None
 }
 
-/// Compressed bodies would be policed as something other than what the provider reads.
-fn refuse_coding(headers: &HeaderMap) -> Result<(), Fault> {
-    match headers.get(header::CONTENT_ENCODING).map(http::HeaderValue::as_bytes) {
-        None | Some(b"identity" | b"") => Ok(()),
-        Some(_) => Err(Fault::client(
+/// How a body is coded; other ways would be policed as something other than what the provider reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Plain,
+    Gzip,
+}
+
+fn coding(headers: &HeaderMap) -> Result<Coding, Fault> {
+    let mut values = headers.get_all(header::CONTENT_ENCODING).iter().map(http::HeaderValue::as_bytes);
+    match (values.next(), values.next()) {
+        (None | Some(b"identity" | b""), None) => Ok(Coding::Plain),
+        (Some(value), None) if value.eq_ignore_ascii_case(b"gzip") => Ok(Coding::Gzip),
+        _ => Err(Fault::client(
             FaultKind::UnsupportedMedia,
-            "request bodies with a content-encoding are not accepted; send plain JSON",
+            "this content-encoding is not accepted; send plain JSON, or gzip",
         )),
     }
 }

@@ -19,3 +19,4 @@ pub mod server;
 pub mod stream;
 pub mod tail;
 pub mod telemetry;
+pub mod unpack;

@@ -1,5 +1,6 @@
 //! R-B6, R-B7, R-E3, R-E5: bodies and model names that must be refused, each in the caller's dialect.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -94,17 +95,76 @@ async fn r_b7_doubled_keys_are_refused_where_they_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn r_e3_encoded_bodies_are_refused() {
+async fn r_e3_encoded_bodies_are_refused_but_for_gzip() {
     let rig = Rig::start().await;
     for dialect in Dialect::ALL {
-        for coding in ["gzip", "br", "zstd", "deflate", "GZIP", "identity, gzip", "unknown"] {
+        for coding in ["br", "zstd", "deflate", "x-gzip", "identity, gzip", "gzip, gzip", "unknown"] {
             let caller = rig.caller.clone().with("content-encoding", coding);
             let answer = caller.send("POST", dialect.path(), &b"\x1f\x8b\x08\x00"[..]).await;
             assert_eq!(refused(dialect, &answer, 415, coding), "unsupported_media_type");
         }
         let plain = rig.caller.clone().with("content-encoding", "identity");
         assert_eq!(plain.ask(dialect, "openai/echo", false).await.status, 200);
+        for coding in ["gzip", "GZip"] {
+            let caller = rig.caller.clone().with("content-encoding", coding);
+            let ask = dialect.ask("openai/echo", "unpacked", false).to_string();
+            let answer = caller.send("POST", dialect.path(), pack(ask.as_bytes(), 1)).await;
+            assert_eq!(dialect.text(&answer.json()).as_deref(), Some("unpacked"), "{:?}", answer.body);
+            let sent = rig.last_request()["headers"].to_string();
+            assert!(!sent.contains("content-encoding"), "the provider gets plain JSON: {sent}");
+            let answer = caller.send("POST", dialect.path(), ask).await;
+            refused(dialect, &answer, 400, coding);
+        }
     }
+}
+
+/// Those bytes again and again, as gzip.
+fn pack(piece: &[u8], times: usize) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    for _ in 0..times {
+        encoder.write_all(piece).unwrap();
+    }
+    encoder.finish().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r_e3_bombs_are_refused_and_cost_no_memory() {
+    let plan = Plan {
+        head: "server: { max_body: 32MiB, workers: 1 }".into(),
+        ..Plan::default()
+    };
+    let rig = plan.start().await;
+    let zeros = vec![0; 1 << 20];
+    let mixed: Vec<u8> = (0..6_000_u32)
+        .flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 14).to_le_bytes())
+        .collect();
+    let mut bombs = Vec::new();
+    for mib in [1, 2, 4, 8, 16, 32, 33, 64, 128, 256] {
+        bombs.push(pack(&zeros, mib));
+        // Of a modest ratio, and with a small end, which hides the size.
+        bombs.push([pack(&[mixed.as_slice(), &zeros].concat(), mib + 32), pack(b" ", 1)].concat());
+    }
+    rig.caller.ask(Dialect::OpenAi, "openai/echo", false).await;
+    let at_first = rig.gateway.rss_bytes();
+    let mut worst = 0;
+    for (number, bomb) in bombs.clone().into_iter().chain(bombs).enumerate() {
+        rig.gateway.forget_peak();
+        let before = rig.gateway.rss_bytes();
+        let dialect = Dialect::ALL[number % 2];
+        let caller = rig.caller.clone().with("content-encoding", "gzip");
+        let answer = caller.send("POST", dialect.path(), bomb).await;
+        refused(dialect, &answer, 413, &format!("bomb {number}"));
+        worst = worst.max(rig.gateway.rss_peak_bytes().saturating_sub(before));
+    }
+    // The allocator keeps some blocks for a while (about 130 MiB); forty times one bomb would be ten times that.
+    let kept = rig.gateway.rss_bytes().saturating_sub(at_first);
+    println!(
+        "r_e3: a bomb costs {} KiB at most, and 40 leave {} KiB behind",
+        worst / 1024,
+        kept / 1024
+    );
+    let limit = 32 << 20;
+    assert!(worst <= 2 * limit && kept <= 8 * limit, "{worst} bytes, {kept} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
