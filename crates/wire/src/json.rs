@@ -1,6 +1,8 @@
 //! Reading and writing JSON objects field by field, with every value that we do not know kept raw, byte for byte.
 //! No tree is built, and nothing is flattened (serde's `flatten` and `untagged` break `RawValue` at run time).
 
+mod run;
+
 use std::borrow::Cow;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -9,6 +11,8 @@ use serde_json::value::RawValue;
 use crate::fault::Malformed;
 use crate::loss::Loss;
 use crate::request::Extra;
+
+pub use run::plain_run;
 
 /// The fields of one JSON object in order, to be taken by name; what is left is what we do not know.
 #[derive(Debug)]
@@ -254,8 +258,31 @@ impl<'de> Deserialize<'de> for Key<'de> {
 
 /// Appends a JSON string literal.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
+    if plain_run(text.as_bytes()) == text.len() {
+        out.reserve(text.len() + 2);
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     // Serialising a &str into a Vec cannot fail.
     let _ = serde_json::to_writer(out, text);
+}
+
+/// Appends a whole number.
+pub fn write_integer(out: &mut Vec<u8>, value: u64) {
+    let mut digits = [b'0'; 20];
+    let mut rest = value;
+    let mut first = digits.len();
+    for (at, place) in digits.iter_mut().enumerate().rev() {
+        *place += u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        first = at;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(first..).unwrap_or_default());
 }
 
 /// Appends an object whose fields `fill` writes.
@@ -315,7 +342,7 @@ impl ObjectWriter<'_> {
 
     /// A whole number.
     pub fn integer(&mut self, name: &str, value: u64) {
-        let _ = serde_json::to_writer(self.key(name), &value);
+        write_integer(self.key(name), value);
     }
 
     /// `true` or `false`.

@@ -50,7 +50,7 @@ impl Tap {
                 return Ok(());
             }
             let seen = events.len();
-            let result = decoder.push(event, events);
+            let result = decoder.event(event, events);
             let news = events.get(seen..).unwrap_or_default();
             *over = news.iter().any(|news| matches!(news, Event::End | Event::Fault(_)));
             kept.event(event, result.is_ok() && !(*hide_usage && only_usage(news)));

@@ -95,6 +95,15 @@ pub trait Dialect: Sync + Send {
     /// Reads a provider's answer, streamed or whole, as events.
     fn decoder(&self, op: Operation, streamed: bool) -> Box<dyn Decoder>;
 
+    /// Looks at a whole answer that goes on to the caller as it is: appends how it ended, what it used and its fault, as the decoder
+    /// would; what it says may be left out.
+    ///
+    /// # Errors
+    /// When the bytes are not of the dialect, as the decoder says.
+    fn look(&self, op: Operation, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+        read_whole(self, op, body, out)
+    }
+
     /// Writes an answer for a caller, streamed or whole, from events.
     fn encoder(&self, op: Operation, context: AnswerContext) -> Box<dyn Encoder>;
 
@@ -108,6 +117,13 @@ pub trait Dialect: Sync + Send {
     fn write_stream_fault(&self, fault: &Fault, request_id: &str) -> Vec<u8>;
 }
 
+/// All events of a whole answer.
+fn read_whole<D: Dialect + ?Sized>(dialect: &D, op: Operation, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+    let mut decoder = dialect.decoder(op, false);
+    decoder.push(body, out)?;
+    decoder.end(out)
+}
+
 /// Bytes of a provider's answer to events.
 pub trait Decoder: Send {
     /// Reads the next bytes, cut anywhere; appends what happened. For a whole answer nothing may happen before `end`.
@@ -115,6 +131,15 @@ pub trait Decoder: Send {
     /// # Errors
     /// When the bytes are not of the dialect; events appended before that stand.
     fn push(&mut self, bytes: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed>;
+
+    /// Reads one whole event of a stream, its blank line included. For a stream that is cut into events already: `push` then
+    /// takes only what is left over at its end.
+    ///
+    /// # Errors
+    /// As `push`.
+    fn event(&mut self, event: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+        self.push(event, out)
+    }
 
     /// The provider closed the answer.
     ///

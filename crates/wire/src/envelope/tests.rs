@@ -82,13 +82,7 @@ fn thirty_two_mebibytes_of_brackets_are_refused_at_once() {
 fn agree(body: &[u8]) {
     let ours = {
         let text = std::str::from_utf8(body);
-        text.map(|text| {
-            Scanner {
-                bytes: text.as_bytes(),
-                at: 0,
-            }
-            .document()
-        })
+        text.map(|text| document(&mut Scanner::new(text.as_bytes())))
     };
     let parsed = serde_json::from_slice::<Map<String, Value>>(body);
     match ours {

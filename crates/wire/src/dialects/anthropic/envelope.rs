@@ -20,8 +20,8 @@ pub(super) fn scan(body: &[u8]) -> Result<Envelope, Malformed> {
         return Err(Malformed::at("model", "must not be empty; name a model"));
     }
     let model_span = model_field.value.clone();
-    match find("messages").map(|field| field.text(body)) {
-        Some(text) if text.starts_with('[') => {}
+    match find("messages").map(|field| field.is_array(body)) {
+        Some(true) => {}
         Some(_) => return Err(Malformed::at("messages", "expected an array")),
         None => return Err(Malformed::at("messages", "required array is missing")),
     }

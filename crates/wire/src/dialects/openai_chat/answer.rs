@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use super::chunk::{Choice, Chunk, Message, Unknown};
 use super::loose::{self, Word};
+use super::repeat::{Places, Repeat};
 use super::speaker::Speaker;
 use super::{NAME, fault, finish, usage};
 use crate::event::{Event, Finish, Start};
@@ -25,6 +26,7 @@ pub(super) struct Answer {
     /// The last raw value of each unknown top-level field: vendors repeat them in every chunk.
     remembered: Vec<(String, Box<RawValue>)>,
     choices: Vec<State>,
+    repeat: Repeat,
 }
 
 /// A choice so far.
@@ -44,6 +46,7 @@ impl Answer {
             faulted: false,
             remembered: Vec::new(),
             choices: Vec::new(),
+            repeat: Repeat::default(),
         }
     }
 
@@ -52,8 +55,27 @@ impl Answer {
     /// # Errors
     /// When the text is not one.
     pub(super) fn take(&mut self, text: &str, out: &mut Vec<Event>) -> Result<(), Malformed> {
+        if self.repeat.again(text, out).is_some() {
+            return Ok(());
+        }
+        let seen = out.len();
         let mut chunk = loose::read::<Chunk<'_>>(text).map_err(|error| Malformed::new(format!("not a chat completion: {error}")))?;
-        self.chunk(&mut chunk, text, out)
+        let places = if self.whole { None } else { Places::find(&chunk, text) };
+        let taken = self.chunk(&mut chunk, text, out);
+        self.repeat.learn(text, places, out.get(seen..).unwrap_or_default());
+        taken
+    }
+
+    /// Whether a chunk would be read as the last one again.
+    #[cfg(test)]
+    pub(super) fn repeats(&self, text: &str) -> bool {
+        self.repeat.again(text, &mut Vec::new()).is_some()
+    }
+
+    /// Makes sure that the next chunk is parsed.
+    #[cfg(test)]
+    pub(super) fn forget(&mut self) {
+        self.repeat = Repeat::default();
     }
 
     /// True when the answer ended in a fault.

@@ -21,6 +21,8 @@ pub(super) struct Chunk<'a> {
     pub(super) usage: Option<&'a RawValue>,
     pub(super) error: Option<&'a RawValue>,
     pub(super) groq: Option<&'a RawValue>,
+    /// Against traffic analysis (OpenAI, Mistral); it means nothing behind another encoder.
+    pub(super) padding: Word<'a>,
     pub(super) unknown: Unknown<'a>,
 }
 
@@ -97,8 +99,8 @@ impl<'a> Shape<'a> for Chunk<'a> {
             "usage" => self.usage = present(map)?,
             "error" => self.error = present(map)?,
             "x_groq" => self.groq = present(map)?,
-            // Padding against traffic analysis (OpenAI, Mistral) means nothing behind another encoder.
-            "object" | "obfuscation" | "p" => skip(map)?,
+            "obfuscation" | "p" => self.padding = map.next_value()?,
+            "object" => skip(map)?,
             _ => keep(&mut self.unknown, key, map)?,
         }
         Ok(())

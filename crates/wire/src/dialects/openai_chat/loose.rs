@@ -131,6 +131,14 @@ impl<'a> Word<'a> {
         self.0.as_deref().filter(|word| !word.is_empty())
     }
 
+    /// The string as it stands in the text, where it stands there without an escape.
+    pub(super) fn borrowed(&self) -> Option<&'a str> {
+        match self.0 {
+            Some(Cow::Borrowed(word)) => Some(word),
+            _ => None,
+        }
+    }
+
     /// Takes it out, empty or not.
     pub(super) fn into_inner(self) -> Option<Cow<'a, str>> {
         self.0

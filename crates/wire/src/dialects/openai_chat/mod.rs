@@ -1,9 +1,9 @@
 //! OpenAI Chat Completions, as OpenAI and the many vendors that are compatible with it speak it; both sides. What differs
 //! by vendor comes as data (`target::Quirks`), or is read liberally: no vendor is asked for by name.
 
-use super::{Decoder, Dialect, Encoder, Operation};
+use super::{Decoder, Dialect, Encoder, Operation, read_whole};
 use crate::envelope::Envelope;
-use crate::event::AnswerContext;
+use crate::event::{AnswerContext, Event};
 use crate::fault::{Fault, Malformed};
 use crate::loss::Loss;
 use crate::patch::Patch;
@@ -17,12 +17,14 @@ mod encode;
 mod fault;
 mod finish;
 mod fit;
+mod glance;
 mod history;
 mod loose;
 mod message;
 mod part;
 mod pass;
 mod reasoning;
+mod repeat;
 mod request;
 mod response;
 mod speaker;
@@ -78,6 +80,13 @@ impl Dialect for OpenAiChat {
         } else {
             Box::new(response::Whole::new())
         }
+    }
+
+    fn look(&self, op: Operation, body: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+        if glance::look(body, out) {
+            return Ok(());
+        }
+        read_whole(self, op, body, out)
     }
 
     fn encoder(&self, _: Operation, context: AnswerContext) -> Box<dyn Encoder> {

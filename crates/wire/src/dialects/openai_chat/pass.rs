@@ -20,7 +20,7 @@ pub(super) fn scan(body: &[u8]) -> Result<Envelope, Malformed> {
     if name.is_empty() {
         return Err(Malformed::at("model", "the model is an empty string; name a model"));
     }
-    if !find("messages").is_some_and(|field| field.text(body).starts_with('[')) {
+    if !find("messages").is_some_and(|field| field.is_array(body)) {
         return Err(Malformed::at("messages", "required array is missing"));
     }
     let include_usage = match find("stream_options").map(|field| field.text(body)) {

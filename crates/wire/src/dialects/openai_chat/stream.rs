@@ -47,6 +47,13 @@ impl Decoder for Stream {
         }
     }
 
+    fn event(&mut self, event: &[u8], out: &mut Vec<Event>) -> Result<(), Malformed> {
+        match &mut self.form {
+            Form::Events(events) => read(event, &mut events.answer, &mut events.over, out),
+            _ => self.push(event, out),
+        }
+    }
+
     fn end(&mut self, out: &mut Vec<Event>) -> Result<(), Malformed> {
         match &mut self.form {
             Form::Unseen => Ok(()),

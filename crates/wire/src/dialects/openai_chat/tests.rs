@@ -12,6 +12,7 @@ mod fuzz;
 mod measure;
 mod pass;
 mod reading;
+mod shortcuts;
 mod view;
 mod writing;
 

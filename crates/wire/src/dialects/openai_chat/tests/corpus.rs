@@ -18,12 +18,12 @@ use crate::target::{Quirks, Target};
 /// Failures that are shown before a test gives up.
 const SHOWN_MAX: usize = 12;
 
-struct Exchange {
-    id: String,
+pub(super) struct Exchange {
+    pub(super) id: String,
     status: u16,
-    stream: bool,
+    pub(super) stream: bool,
     request: Option<Vec<u8>>,
-    answer: Vec<u8>,
+    pub(super) answer: Vec<u8>,
 }
 
 fn corpus() -> Option<PathBuf> {
@@ -41,7 +41,7 @@ fn corpus() -> Option<PathBuf> {
     found
 }
 
-fn exchanges() -> Option<Vec<Exchange>> {
+pub(super) fn exchanges() -> Option<Vec<Exchange>> {
     let mut found = Vec::new();
     let mut files: Vec<PathBuf> = std::fs::read_dir(corpus()?.join("exchanges"))
         .unwrap()
