@@ -3,13 +3,14 @@
 
 use bytes::Bytes;
 use tollgate_wire::dialects::Dialect;
-use tollgate_wire::event::{AnswerContext, Event};
+use tollgate_wire::event::Event;
 use tollgate_wire::fault::Malformed;
 use tollgate_wire::loss::Loss;
 use tollgate_wire::tap::Tap;
 use tollgate_wire::translate::Pipe;
 
 use crate::ingress::Call;
+use crate::record::Record;
 
 /// One way for the bytes of an answer.
 pub enum Channel {
@@ -20,15 +21,15 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// The way for a streamed answer of that dialect to a call that wants a stream, or for any answer that must be rewritten.
+    /// The way for a streamed answer of that dialect.
     #[must_use]
-    pub fn new(call: &Call, from: &'static dyn Dialect, streamed: bool, asked_for_usage: bool, context: AnswerContext) -> Self {
+    pub fn new(call: &Call, from: &'static dyn Dialect, asked_for_usage: bool, record: &Record) -> Self {
         let same = tollgate_wire::dialects::same(from, call.dialect);
-        if same && streamed && call.envelope.stream {
+        if same && call.envelope.stream {
             let hide_usage = asked_for_usage && !call.envelope.include_usage;
             return Self::Tap(Tap::new(from, call.operation, hide_usage));
         }
-        Self::Pipe(Pipe::new(from, streamed, call.dialect, call.operation, context))
+        Self::Pipe(Pipe::new(from, true, call.dialect, call.operation, call.context(record)))
     }
 
     /// Takes a chunk from the provider.

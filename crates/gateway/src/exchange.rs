@@ -15,7 +15,7 @@ use tollgate_policy::plan::Dice;
 use tollgate_upstream::client::Client;
 use tollgate_wire::fault::{Fault, FaultKind};
 
-use crate::call::{self, Answer};
+use crate::call::{self, Answer, Order};
 use crate::clock::{self, Now};
 use crate::config::snapshot::Snapshot;
 use crate::ingress::{self, Door};
@@ -91,7 +91,7 @@ impl Gateway {
     /// The stages, in their order (GOVERNANCE section 3).
     async fn walk(&self, door: Door, call: Call, now: Now, draft: &mut Draft, dice: &mut Dice) -> Result<Answer, Fault> {
         let config = self.shared.config.load_full(); // one snapshot for the whole exchange
-        draft.record_mut().config.clone_from(&config.revision);
+        draft.record_mut().config = Arc::clone(&config.revision);
         let (head, mut body) = call.http.into_parts();
         let doors = identify::Doors {
             directory: &config.directory,
@@ -112,13 +112,19 @@ impl Gateway {
                 return Err(fault);
             }
         };
+        let caller = Arc::new(caller);
         draft.caller(&caller);
         let call = ingress::read(door, operation, head, body, config.body_bytes_max).await?; // bytes, dialect, envelope
         draft.asked(&call);
         let pass = admit::enter(&config, &caller, &call)?; // rights
         draft.admitted(&pass);
         let plan = route::plan(&pass, &call, now, dice)?; // ordered attempts; pure
-        call::send(&self.client, &pass, &plan, &call, draft, dice).await // per attempt: translate → sign → send → look
+        let order = Order {
+            pass: &pass,
+            plan: &plan,
+            call: &call,
+        };
+        call::send(&self.client, order, draft, dice).await // per attempt: translate → sign → send → look
     }
 }
 
@@ -148,7 +154,17 @@ fn refused(door: Door, fault: &Fault, mut ending: Ending) -> Response<AnswerBody
 
 /// Time first, so that ids sort; then the dice's seed, so that the exchange can be replayed.
 fn request_id(now: Now, seed: u64) -> String {
-    format!("req_{:012x}{seed:016x}", now.unix.as_millis())
+    let mut id = String::with_capacity(32);
+    id.push_str("req_");
+    push_hex(&mut id, u64::try_from(now.unix.as_millis()).unwrap_or(u64::MAX), 12);
+    push_hex(&mut id, seed, 16);
+    id
+}
+
+/// The lowest so many hex digits.
+fn push_hex(text: &mut String, value: u64, digits: u32) {
+    let nibbles = (0..digits).rev().map(|place| (value >> (4 * place)) & 0xf);
+    text.extend(nibbles.filter_map(|nibble| char::from_digit(u32::try_from(nibble).ok()?, 16)));
 }
 
 /// Runs our own code so that a panic in it is one exchange's alone (FAULTS F45); `None`: it panicked.
@@ -185,5 +201,7 @@ mod tests {
         now.unix += std::time::Duration::from_millis(1);
         assert!(early < request_id(now, 0));
         assert!(early.ends_with("ffffffffffffffff"));
+        now.unix = std::time::Duration::from_millis(0x0123_4567_89ab);
+        assert_eq!(request_id(now, 0xcdef), "req_0123456789ab000000000000cdef");
     }
 }

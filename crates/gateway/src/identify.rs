@@ -11,7 +11,7 @@ mod tests;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tollgate_policy::identity::KeyRefusal;
 use tollgate_policy::key::Presented;
 use tollgate_store::directory::Directory;
@@ -22,6 +22,13 @@ pub use caller::{Bearer, Caller};
 use token::{Issuers, TokenRefusal};
 
 use crate::clock::Now;
+
+/// Where SDKs put a key that is no bearer token.
+static KEY_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
 
 /// Where credentials are looked up.
 #[derive(Clone, Copy)]
@@ -76,11 +83,7 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
         let (scheme, rest) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then_some(rest.trim())
     });
-    let named = || {
-        ["x-api-key", "api-key", "x-goog-api-key"]
-            .iter()
-            .find_map(|name| headers.get(*name)?.to_str().ok())
-    };
+    let named = || KEY_HEADERS.iter().find_map(|name| headers.get(name)?.to_str().ok());
     bearer.filter(|key| !key.is_empty()).or_else(named)
 }
 

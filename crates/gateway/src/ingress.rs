@@ -7,16 +7,20 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{HeaderMap, Method, Version, header};
+use http::{HeaderMap, HeaderName, Method, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tollgate_wire::dialects::{DIALECTS, Dialect, Operation};
 use tollgate_wire::envelope::Envelope;
+use tollgate_wire::event::AnswerContext;
 use tollgate_wire::fault::{Fault, FaultKind, Malformed};
 use tollgate_wire::request::Request;
 
+use crate::record::Record;
 use crate::unpack;
 
+/// A caller's own deadline.
+const TIMEOUT_MS: HeaderName = HeaderName::from_static("x-tollgate-timeout-ms");
 /// A caller that sends nothing of its body for this long is given up.
 const BODY_IDLE: Duration = Duration::from_secs(30);
 
@@ -63,6 +67,18 @@ impl Call {
             .get_or_init(|| self.dialect.read_request(self.operation, &self.body))
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// What an answer that is written for the caller needs beside its events.
+    #[must_use]
+    pub fn context(&self, record: &Record) -> AnswerContext {
+        AnswerContext {
+            id: record.request_id.clone(),
+            model: self.envelope.model.clone(),
+            created: record.time.as_secs(),
+            stream: self.envelope.stream,
+            include_usage: self.envelope.include_usage,
+        }
     }
 }
 
@@ -192,7 +208,7 @@ fn coding(headers: &HeaderMap) -> Result<Coding, Fault> {
 }
 
 fn wanted_by(headers: &HeaderMap) -> Result<Option<Instant>, Fault> {
-    let Some(value) = headers.get("x-tollgate-timeout-ms") else {
+    let Some(value) = headers.get(TIMEOUT_MS) else {
         return Ok(None);
     };
     let wanted = value
@@ -201,9 +217,7 @@ fn wanted_by(headers: &HeaderMap) -> Result<Option<Instant>, Fault> {
         .and_then(|text| text.trim().parse::<u32>().ok())
         .filter(|ms| *ms > 0);
     let Some(wanted) = wanted else {
-        return Err(
-            Fault::client(FaultKind::Malformed, "expected a whole number of milliseconds above 0").with_param("x-tollgate-timeout-ms"),
-        );
+        return Err(Fault::client(FaultKind::Malformed, "expected a whole number of milliseconds above 0").with_param(TIMEOUT_MS.as_str()));
     };
     Ok(Some(crate::clock::instant() + Duration::from_millis(wanted.into())))
 }

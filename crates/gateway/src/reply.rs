@@ -1,6 +1,8 @@
 //! Answers and faults as HTTP for the caller: statuses come from the dialects, headers are an allow-list of our own. Nothing of a
 //! provider's head crosses.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -9,7 +11,8 @@ use tollgate_upstream::deployment::Asked;
 use tollgate_wire::dialects::Dialect;
 use tollgate_wire::fault::{Fault, FaultKind, Origin, Retry};
 
-use crate::record::Record;
+use crate::identify::Caller;
+use crate::record::{Record, line};
 use crate::stream::Stream;
 use crate::tail::{AnswerBody, Ending};
 
@@ -126,19 +129,21 @@ fn advice(fault: &Fault, attempts: Option<&HeaderValue>) -> Option<&'static str>
 pub fn facts(record: &Record) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(16);
     let headers = &mut map;
-    set(headers, REQUEST_ID, &record.request_id);
-    set(headers, ANTHROPIC_REQUEST_ID, &record.request_id);
+    if let Ok(id) = HeaderValue::from_str(&record.request_id) {
+        headers.insert(REQUEST_ID, id.clone());
+        headers.insert(ANTHROPIC_REQUEST_ID, id);
+    }
     set(headers, CONFIG, &record.config);
     // A model that is asked for directly is a route of its own name.
-    if let Some(route) = record.route.as_deref().or(record.asked.as_deref()) {
+    if let Some(route) = record.route_name().or(record.asked.as_deref()) {
         set(headers, ROUTE, route);
     }
-    if let Some(model) = record.model.as_deref() {
+    if let Some(model) = record.model_name() {
         set(headers, MODEL, model);
     }
     headers.insert(ATTEMPTS, HeaderValue::from(record.attempts.len()));
-    if let Some(overhead) = record.overhead_ms {
-        set(headers, OVERHEAD, &format!("{overhead:.3}"));
+    if let Some(us) = record.overhead_us {
+        set(headers, OVERHEAD, &format!("{}.{:03}", us / 1000, us % 1000));
     }
     if let Some(fallback) = record.fallback.as_deref() {
         set(headers, FALLBACK, fallback);
@@ -146,8 +151,10 @@ pub fn facts(record: &Record) -> HeaderMap {
     if !record.loss.is_empty() {
         set(headers, LOSS, &record.loss.join(", "));
     }
-    if let Some(until) = record.key_deprecated.as_deref() {
-        set(headers, KEY_DEPRECATED, until);
+    if let Some(until) = record.caller.as_deref().and_then(Caller::deprecated_until) {
+        let mut text = Vec::with_capacity(24);
+        line::time(&mut text, Duration::from_secs(until));
+        set(headers, KEY_DEPRECATED, &String::from_utf8_lossy(&text));
     }
     if let Some(id) = record.provider_request_id.as_deref() {
         set(headers, PROVIDER_REQUEST_ID, id);

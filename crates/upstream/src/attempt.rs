@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri};
 use jiff::Timestamp;
 use tollgate_wire::dialects::Operation;
 use tollgate_wire::fault::{Fault, FaultKind, ProviderBody, Retry};
@@ -19,6 +19,15 @@ const FAULT_BYTES_MAX: usize = 256 << 10;
 const FAULT_BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest provider request id that is kept.
 const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// The names that vendors give the id of an exchange.
+static REQUEST_ID_HEADERS: [HeaderName; 5] = [
+    HeaderName::from_static("x-request-id"),
+    HeaderName::from_static("request-id"),
+    HeaderName::from_static("x-amzn-requestid"),
+    HeaderName::from_static("mistral-correlation-id"),
+    HeaderName::from_static("cf-ray"),
+];
 
 /// What to send, and where.
 pub struct Try<'a> {
@@ -38,8 +47,8 @@ pub struct Try<'a> {
     pub timeouts: &'a Timeouts,
     /// When the exchange must be over.
     pub deadline: Instant,
-    /// The present instant, to read dates in `Retry-After`.
-    pub now: Timestamp,
+    /// The present time since 1970, to read dates in `Retry-After`.
+    pub unix: Duration,
 }
 
 /// An answer that has begun: its status says success.
@@ -57,7 +66,7 @@ pub struct Reply {
 /// # Errors
 /// Whatever kept the provider from beginning an answer, with the advice what to do next.
 pub async fn open(client: &Client, attempt: Try<'_>) -> Result<Reply, Fault> {
-    let (timeouts, deadline, now, wants_stream) = (attempt.timeouts, attempt.deadline, attempt.now, attempt.stream);
+    let (timeouts, deadline, unix, wants_stream) = (attempt.timeouts, attempt.deadline, attempt.unix, attempt.stream);
     let (door, credential) = (attempt.door, attempt.credential);
     let request = request(attempt)?;
     let sent = client.send(&door.site.origin, request, timeouts, deadline).await;
@@ -71,6 +80,7 @@ pub async fn open(client: &Client, attempt: Try<'_>) -> Result<Reply, Fault> {
             "the provider answered with status {status}, which is never followed"
         )));
     }
+    let now = Timestamp::UNIX_EPOCH.saturating_add(unix).unwrap_or_default();
     Err(refusal(door, credential, response, now).await)
 }
 
@@ -168,10 +178,9 @@ async fn refusal(door: &Door, credential: Option<&Credential>, response: Respons
     fault
 }
 
-/// The provider's own id of the exchange, by the names that vendors give it.
+/// The provider's own id of the exchange.
 fn request_id(headers: &HeaderMap) -> Option<String> {
-    let names = ["x-request-id", "request-id", "x-amzn-requestid", "mistral-correlation-id", "cf-ray"];
-    let id = names.iter().find_map(|name| headers.get(*name)?.to_str().ok())?;
+    let id = REQUEST_ID_HEADERS.iter().find_map(|name| headers.get(name)?.to_str().ok())?;
     Some(id.chars().filter(char::is_ascii_graphic).take(REQUEST_ID_BYTES_MAX).collect())
 }
 
@@ -202,7 +211,16 @@ pub fn transport_fault(fault: &TransportFault) -> Fault {
         .with_code("gateway_exhausted")
         .with_cause(fault.detail.clone());
     }
-    let (kind, code, message, retry) = match fault.kind {
+    let (kind, code, message, retry) = meaning(fault);
+    let mut made = Fault::provider(kind, message).with_code(code).with_cause(fault.detail.clone());
+    made.retry = retry;
+    made
+}
+
+/// Kind, code, words and advice for a provider's trouble.
+fn meaning(fault: &TransportFault) -> (FaultKind, &'static str, &'static str, Retry) {
+    use TransportFaultKind as T;
+    match fault.kind {
         // Asking again at once would be refused again: the next deployment, or a quick answer to the caller.
         T::Refused | T::Exhausted => (
             FaultKind::Unavailable,
@@ -264,10 +282,7 @@ pub fn transport_fault(fault: &TransportFault) -> Fault {
             "the provider's answer could not be read",
             Retry::Other,
         ),
-    };
-    let mut made = Fault::provider(kind, message).with_code(code).with_cause(fault.detail.clone());
-    made.retry = retry;
-    made
+    }
 }
 
 /// Something came that is no answer.

@@ -222,7 +222,7 @@ impl Reloader {
             return Err(listed(&checked.problems));
         };
         let snapshot = self.surroundings.build(&raw, text, self.shared.config.load().breakers())?;
-        let revision = snapshot.revision.clone();
+        let revision = snapshot.revision.to_string();
         self.shared.config.store(Arc::new(snapshot));
         let waiting = self.started_with.needs_restart(&raw);
         if !waiting.is_empty() {

@@ -27,7 +27,7 @@ const NAME_BYTES_MAX: usize = 256;
 /// One config, built.
 pub struct Snapshot {
     /// The first 12 hex digits of its text's digest.
-    pub revision: String,
+    pub revision: Arc<str>,
     /// The keys.
     pub directory: Directory,
     /// The identity providers whose tokens are believed.
@@ -144,7 +144,7 @@ impl Snapshot {
             .map(|(name, provider)| Ok((name.clone(), providers.build(name, provider, world)?)))
             .collect::<Result<_, BuildError>>()?;
         let mut snapshot = Self {
-            revision,
+            revision: revision.into(),
             directory: directory(raw, world, providers)?,
             issuers: Issuers::default(),
             body_bytes_max: usize::try_from(raw.server.max_body.bytes()).unwrap_or(usize::MAX),

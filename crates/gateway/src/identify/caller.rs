@@ -15,12 +15,14 @@ use tollgate_wire::Operation;
 use tollgate_wire::fault::{Fault, FaultKind};
 
 /// Who calls, and for whom and what.
+#[derive(Debug)]
 pub struct Caller {
     principal: Principal,
     attribution: Attribution,
     deprecated_until: Option<u64>,
 }
 
+#[derive(Debug)]
 enum Principal {
     Key(Arc<VirtualKey>),
     Token(Arc<Bearer>),

@@ -28,7 +28,9 @@ fn client() -> Client {
 }
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-    let pairs = pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap()));
+    let pairs = pairs
+        .iter()
+        .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap()));
     let mut map = HeaderMap::new();
     pairs.for_each(|(name, value): (http::HeaderName, _)| {
         map.append(name, value);
@@ -84,7 +86,12 @@ fn directory() -> Directory {
             disabled: true,
             ..User::default()
         })],
-        plain: vec![key("service", "service-secret", None), key("personal", "personal-secret", Some("ann")), rotated, narrow],
+        plain: vec![
+            key("service", "service-secret", None),
+            key("personal", "personal-secret", Some("ann")),
+            rotated,
+            narrow,
+        ],
         ..Entries::default()
     };
     Directory::build(Peppers::new(Pepper::new(&[1; 32])), entries)
@@ -114,16 +121,31 @@ async fn what_is_said_beside_a_key_is_taken_or_refused() {
         (&[service, ("x-tollgate-feature", "mail")], Ok(("mail", "", "env=prod"))),
         (&[service, ("x-tollgate-feature", "other")], forbidden("feature_not_allowed")),
         (&[service, ("x-tollgate-feature", "*")], forbidden("feature_not_allowed")),
-        (&[service, ("x-tollgate-user", "customer 7")], Ok(("chat-bot", "customer 7", "env=prod"))),
+        (
+            &[service, ("x-tollgate-user", "customer 7")],
+            Ok(("chat-bot", "customer 7", "env=prod")),
+        ),
         // Nobody becomes somebody else by a header.
         (&[personal, ("x-tollgate-user", "boss")], Ok(("chat-bot", "", "env=prod"))),
-        (&[service, ("x-tollgate-tags", "tier=free,beta")], Ok(("chat-bot", "", "beta=true,env=prod,tier=free"))),
+        (
+            &[service, ("x-tollgate-tags", "tier=free,beta")],
+            Ok(("chat-bot", "", "beta=true,env=prod,tier=free")),
+        ),
         (&[service, ("x-tollgate-tags", "env=test")], forbidden("tag_not_allowed")),
         (&[service, ("x-tollgate-tags", "a b")], malformed),
         (&[service, ("x-tollgate-user", "")], malformed),
-        (&[service, ("x-tollgate-feature", "mail"), ("x-tollgate-feature", "chat-bot")], malformed),
-        (&[("x-api-key", "wrong-secret"), ("x-tollgate-tags", "a b")], Err((FaultKind::Unauthorized, "invalid_api_key"))),
-        (&[("authorization", "Bearer eyJ.eyJ.x")], Err((FaultKind::Unauthorized, "invalid_api_key"))),
+        (
+            &[service, ("x-tollgate-feature", "mail"), ("x-tollgate-feature", "chat-bot")],
+            malformed,
+        ),
+        (
+            &[("x-api-key", "wrong-secret"), ("x-tollgate-tags", "a b")],
+            Err((FaultKind::Unauthorized, "invalid_api_key")),
+        ),
+        (
+            &[("authorization", "Bearer eyJ.eyJ.x")],
+            Err((FaultKind::Unauthorized, "invalid_api_key")),
+        ),
         (&[], Err((FaultKind::Unauthorized, "invalid_api_key"))),
     ];
     for (said, expected) in rows {
@@ -132,12 +154,21 @@ async fn what_is_said_beside_a_key_is_taken_or_refused() {
             (Ok(caller), Ok((feature, end_user, tags))) => {
                 let got: Vec<String> = caller.tags().iter().map(|(name, value)| format!("{name}={value}")).collect();
                 assert_eq!(
-                    (caller.feature().unwrap_or_default(), caller.end_user().unwrap_or_default(), got.join(",").as_str()),
+                    (
+                        caller.feature().unwrap_or_default(),
+                        caller.end_user().unwrap_or_default(),
+                        got.join(",").as_str()
+                    ),
                     (*feature, *end_user, *tags),
                     "{said:?}"
                 );
             }
-            (Err(fault), Err(refused)) => assert_eq!((fault.kind, fault.code.as_deref().unwrap()), *refused, "{said:?}: {}", fault.message),
+            (Err(fault), Err(refused)) => assert_eq!(
+                (fault.kind, fault.code.as_deref().unwrap()),
+                *refused,
+                "{said:?}: {}",
+                fault.message
+            ),
             (got, _) => unreachable!("{said:?}: {:?}", got.map(|caller| caller.credential_name())),
         }
     }
@@ -148,12 +179,22 @@ async fn a_caller_says_who_spends_and_what_switches_are_asked_about() {
     let said = [("x-api-key", "personal-secret"), ("x-tollgate-feature", "mail")];
     let caller = identified(&Issuers::default(), &said, clock::now()).await.unwrap();
     let (party, subject) = (caller.party("r"), caller.subject());
-    assert_eq!((party.team.as_str(), party.user.as_deref(), party.key.as_deref()), ("support", Some("ann"), Some("personal")));
+    assert_eq!(
+        (party.team.as_str(), party.user.as_deref(), party.key.as_deref()),
+        ("support", Some("ann"), Some("personal"))
+    );
     assert_eq!((party.feature.as_deref(), party.route.as_str()), (Some("mail"), "r"));
-    assert_eq!((subject.team, subject.user, subject.key, subject.feature), (Some("support"), Some("ann"), Some("personal"), Some("mail")));
+    assert_eq!(
+        (subject.team, subject.user, subject.key, subject.feature),
+        (Some("support"), Some("ann"), Some("personal"), Some("mail"))
+    );
     assert!(caller.may(Operation::Chat) && caller.deprecated_until().is_none());
-    let narrow = identified(&Issuers::default(), &[("x-api-key", "narrow-secret")], clock::now()).await.unwrap();
+    let narrow = identified(&Issuers::default(), &[("x-api-key", "narrow-secret")], clock::now())
+        .await
+        .unwrap();
     assert!(!narrow.may(Operation::Chat));
-    let older = identified(&Issuers::default(), &[("x-api-key", "older-secret")], clock::now()).await.unwrap();
+    let older = identified(&Issuers::default(), &[("x-api-key", "older-secret")], clock::now())
+        .await
+        .unwrap();
     assert_eq!((older.key_id(), older.deprecated_until()), (Some("rotated"), Some(u64::MAX)));
 }

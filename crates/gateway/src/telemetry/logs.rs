@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::record::Record;
+use crate::record::{Record, line};
 
 /// Bytes that wait for the writer at most.
 const WAITING_BYTES_MAX: usize = 8 << 20;
@@ -79,9 +79,7 @@ impl Log {
     /// Writes an exchange's line. False: it was dropped.
     pub fn record(&self, record: &Record) -> bool {
         match self.format {
-            Format::Json => self.line(|out| {
-                let _ = serde_json::to_writer(out, record);
-            }),
+            Format::Json => self.line(|out| line::write(out, record)),
             Format::Text => self.line(|out| write_text(out, record)),
         }
     }
@@ -94,10 +92,7 @@ impl Log {
             level: &'static str,
             message: &'a str,
         }
-        let nanos = i128::try_from(crate::clock::now().unix.as_nanos()).unwrap_or(0);
-        let time = jiff::Timestamp::from_nanosecond(nanos - nanos % 1_000_000)
-            .map(|time| time.to_string())
-            .unwrap_or_default();
+        let time = time(crate::clock::now().unix);
         match self.format {
             Format::Json => self.line(|out| {
                 let _ = serde_json::to_writer(out, &Event { time, level, message });
@@ -112,7 +107,11 @@ impl Log {
     fn line(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut line = Vec::with_capacity(1024);
         write(&mut line);
-        if line.iter().any(|byte| matches!(byte, 0x7f | 0xc2)) {
+        // No early end: the compiler then looks at many bytes at once.
+        let found = line
+            .iter()
+            .fold(0, |found, byte| found | u8::from(*byte == 0x7f) | u8::from(*byte == 0xc2));
+        if found != 0 {
             line = without_controls(&line);
         }
         line.push(b'\n');
@@ -180,6 +179,12 @@ fn without_controls(line: &[u8]) -> Vec<u8> {
     out
 }
 
+fn time(unix: Duration) -> String {
+    let mut text = Vec::with_capacity(24);
+    line::time(&mut text, unix);
+    String::from_utf8(text).unwrap_or_default()
+}
+
 /// `12:00:01Z 200 completed support-chat openai/gpt-4o 812ms in=12 out=40 team=support req_…`
 fn write_text(out: &mut Vec<u8>, record: &Record) {
     let outcome = match (&record.fault, record.outcome) {
@@ -188,17 +193,19 @@ fn write_text(out: &mut Vec<u8>, record: &Record) {
         (None, _) => "ok",
     };
     let asked = printable(record.asked.as_deref().unwrap_or("-"));
-    let model = printable(record.model.as_deref().unwrap_or("-"));
+    let model = printable(record.model_name().unwrap_or("-"));
+    line::time(out, record.time);
     let _ = write!(
         out,
-        "{} {} {outcome} {asked} → {model} {:.0}ms",
-        record.time, record.status, record.total_ms
+        " {} {outcome} {asked} → {model} {:.0}ms",
+        record.status,
+        Duration::from_micros(record.total_us).as_secs_f64() * 1e3
     );
     if let Some(usage) = &record.usage {
         let _ = write!(out, " in={} out={}", usage.input, usage.output);
     }
-    if let Some(team) = &record.team {
-        let _ = write!(out, " team={}", printable(team));
+    if let Some(caller) = &record.caller {
+        let _ = write!(out, " team={}", printable(&caller.team().name));
     }
     let _ = write!(out, " {}", record.request_id);
 }

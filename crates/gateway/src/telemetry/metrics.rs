@@ -1,7 +1,10 @@
 //! Metrics in Prometheus' form (`tollgate_*`). Label sets are fixed, and their values come from the config or from our own words:
 //! nothing that a caller makes up becomes a label.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -11,7 +14,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::record::{Outcome, Record};
+use tollgate_upstream::deployment::Deployment;
+
+use crate::record::{Outcome, Record, UsageRecord};
 
 /// Seconds, from a millisecond to five minutes.
 const SECONDS: [f64; 16] = [
@@ -51,6 +56,19 @@ pub struct RouteLabels {
     provider: String,
 }
 
+/// The metrics that the usual exchange of one dialect, route and provider counts; each comes to be when it first counts something.
+struct Series {
+    dialect: &'static str,
+    provider: String,
+    duration: Histogram,
+    first_byte: OnceLock<Histogram>,
+    /// Answered whole, with status 200.
+    completed: OnceLock<Counter>,
+    /// Tries that went well.
+    attempted: OnceLock<Counter>,
+    tokens: [OnceLock<Counter>; 5],
+}
+
 type Counters<L> = Family<L, Counter<u64, AtomicU64>>;
 type Histograms = Family<RouteLabels, Histogram, fn() -> Histogram>;
 
@@ -64,6 +82,8 @@ pub struct Metrics {
     first_byte: Histograms,
     duration: Histograms,
     overhead: Histogram,
+    /// By route: what its exchanges count, found once and kept.
+    series: RwLock<HashMap<String, Vec<Arc<Series>>>>,
     /// Exchanges that are going on.
     pub open_exchanges: Gauge<i64, AtomicI64>,
     /// Connections of callers that are open.
@@ -94,6 +114,7 @@ impl Default for Metrics {
             first_byte: Family::new_with_constructor(histogram),
             duration: Family::new_with_constructor(histogram),
             overhead: Histogram::new(OVERHEAD_SECONDS),
+            series: RwLock::default(),
             open_exchanges: Gauge::default(),
             open_connections: Gauge::default(),
             accept_failures: Counter::default(),
@@ -157,51 +178,103 @@ impl Metrics {
     /// Counts a closed record.
     pub fn exchange(&self, record: &Record) {
         let provider = provider_of(record.model.as_deref());
-        let route = record.route.clone().unwrap_or_default();
-        let labels = ExchangeLabels {
-            dialect: record.dialect,
-            route: route.clone(),
-            provider: provider.clone(),
-            outcome: outcome_name(record),
-            status: record.status,
-        };
-        self.exchanges.get_or_create(&labels).inc();
+        let series = self.series(record, provider);
+        if record.outcome == Outcome::Completed && record.status == 200 {
+            let counter = series.completed.get_or_init(|| self.exchange_counter(record, provider));
+            counter.inc();
+        } else {
+            self.exchange_counter(record, provider).inc();
+        }
         for attempt in &record.attempts {
-            let provider = provider_of(Some(&attempt.deployment));
-            self.attempts
-                .get_or_create(&AttemptLabels {
-                    provider,
-                    outcome: attempt.outcome,
-                })
-                .inc();
+            let (of, outcome) = (provider_of(Some(&attempt.deployment)), attempt.outcome);
+            if outcome == "ok" && of == provider {
+                series.attempted.get_or_init(|| self.attempt_counter(of, outcome)).inc();
+            } else {
+                self.attempt_counter(of, outcome).inc();
+            }
         }
         if let Some(usage) = &record.usage {
-            let kinds = [
-                ("input", usage.input),
-                ("output", usage.output),
-                ("cache_read", usage.cache_read),
-                ("cache_write", usage.cache_write),
-                ("reasoning", usage.reasoning),
-            ];
-            for (kind, count) in kinds.into_iter().filter(|(_, count)| *count > 0) {
-                self.tokens
-                    .get_or_create(&TokenLabels {
-                        provider: provider.clone(),
-                        kind,
-                    })
-                    .inc_by(count);
-            }
+            self.count_tokens(&series, provider, usage);
         }
         if !record.loss.is_empty() {
             self.losses.inc();
         }
-        let labels = RouteLabels { route, provider };
-        self.duration.get_or_create(&labels).observe(record.total_ms / 1e3);
-        if let Some(first) = record.first_byte_ms {
-            self.first_byte.get_or_create(&labels).observe(first / 1e3);
+        series.duration.observe(seconds(record.total_us));
+        if let Some(first) = record.first_byte_us {
+            let histogram = series
+                .first_byte
+                .get_or_init(|| self.first_byte.get_or_create_owned(&labels_of(record, provider)));
+            histogram.observe(seconds(first));
         }
-        if let Some(overhead) = record.overhead_ms {
-            self.overhead.observe(overhead / 1e3);
+        if let Some(overhead) = record.overhead_us {
+            self.overhead.observe(seconds(overhead));
+        }
+    }
+
+    /// The metrics of the record's dialect, route and provider.
+    fn series(&self, record: &Record, provider: &str) -> Arc<Series> {
+        let route = record.route_name().unwrap_or_default();
+        let find = |known: &HashMap<String, Vec<Arc<Series>>>| {
+            let known = known.get(route)?.iter();
+            let mut ours = known.filter(|series| series.dialect == record.dialect && series.provider == provider);
+            ours.next().map(Arc::clone)
+        };
+        if let Some(found) = find(&self.series.read().unwrap_or_else(PoisonError::into_inner)) {
+            return found;
+        }
+        let mut known = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&known) {
+            return found;
+        }
+        let series = Arc::new(Series {
+            dialect: record.dialect,
+            provider: provider.to_owned(),
+            duration: self.duration.get_or_create_owned(&labels_of(record, provider)),
+            first_byte: OnceLock::new(),
+            completed: OnceLock::new(),
+            attempted: OnceLock::new(),
+            tokens: Default::default(),
+        });
+        known.entry(route.to_owned()).or_default().push(Arc::clone(&series));
+        series
+    }
+
+    fn exchange_counter(&self, record: &Record, provider: &str) -> Counter {
+        self.exchanges.get_or_create_owned(&ExchangeLabels {
+            dialect: record.dialect,
+            route: record.route_name().unwrap_or_default().to_owned(),
+            provider: provider.to_owned(),
+            outcome: outcome_name(record),
+            status: record.status,
+        })
+    }
+
+    fn attempt_counter(&self, provider: &str, outcome: &'static str) -> Counter {
+        self.attempts.get_or_create_owned(&AttemptLabels {
+            provider: provider.to_owned(),
+            outcome,
+        })
+    }
+
+    fn count_tokens(&self, series: &Series, provider: &str, usage: &UsageRecord) {
+        let kinds = [
+            ("input", usage.input),
+            ("output", usage.output),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write),
+            ("reasoning", usage.reasoning),
+        ];
+        for ((kind, count), counter) in kinds.into_iter().zip(&series.tokens) {
+            if count == 0 {
+                continue;
+            }
+            let counter = counter.get_or_init(|| {
+                self.tokens.get_or_create_owned(&TokenLabels {
+                    provider: provider.to_owned(),
+                    kind,
+                })
+            });
+            counter.inc_by(count);
         }
     }
 
@@ -215,11 +288,20 @@ impl Metrics {
     }
 }
 
-/// Providers are named in config; the model behind the slash may be anything that a caller asked for.
-fn provider_of(model: Option<&str>) -> String {
-    model
-        .and_then(|model| model.split_once('/'))
-        .map_or_else(String::new, |(provider, _)| provider.to_owned())
+fn labels_of(record: &Record, provider: &str) -> RouteLabels {
+    RouteLabels {
+        route: record.route_name().unwrap_or_default().to_owned(),
+        provider: provider.to_owned(),
+    }
+}
+
+/// Providers are named in config; their models may be anything that a caller asked for.
+fn provider_of(model: Option<&Deployment>) -> &str {
+    model.map_or("", |model| &model.provider)
+}
+
+fn seconds(us: u64) -> f64 {
+    Duration::from_micros(us).as_secs_f64()
 }
 
 fn outcome_name(record: &Record) -> &'static str {

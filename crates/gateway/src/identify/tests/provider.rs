@@ -24,8 +24,16 @@ impl Key {
     pub(super) fn new(id: &'static str, algorithm: Algorithm) -> Self {
         let random = SystemRandom::new();
         let private = match algorithm {
-            Algorithm::ES256 => EncodingKey::from_ec_der(EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap().as_ref()),
-            Algorithm::ES384 => EncodingKey::from_ec_der(EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random).unwrap().as_ref()),
+            Algorithm::ES256 => EncodingKey::from_ec_der(
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+                    .unwrap()
+                    .as_ref(),
+            ),
+            Algorithm::ES384 => EncodingKey::from_ec_der(
+                EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random)
+                    .unwrap()
+                    .as_ref(),
+            ),
             Algorithm::EdDSA => EncodingKey::from_ed_der(Ed25519KeyPair::generate_pkcs8(&random).unwrap().as_ref()),
             _ => {
                 let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
@@ -90,7 +98,10 @@ impl Provider {
                 std::thread::sleep(std::time::Duration::from_millis(20));
                 let (status, body) = own.answer.lock().unwrap().clone();
                 let length = body.len();
-                let _ = write!(connection, "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+                let _ = write!(
+                    connection,
+                    "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                );
             }
         });
         provider

@@ -82,7 +82,12 @@ async fn tokens_of_every_kind_of_key_are_believed() {
         let said = [("authorization", format!("Bearer {token}"))];
         let said: Vec<(&'static str, &str)> = said.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let caller = identified(&issuers, &said, now).await.unwrap();
-        assert_eq!((caller.team().name.as_str(), caller.user(), caller.key_id()), ("sales", Some("ann"), None), "{}", key.id);
+        assert_eq!(
+            (caller.team().name.as_str(), caller.user(), caller.key_id()),
+            ("sales", Some("ann"), None),
+            "{}",
+            key.id
+        );
         assert_eq!(caller.feature(), Some("crm"));
     }
     assert_eq!(provider.asked(), 1);
@@ -100,14 +105,50 @@ async fn refused_tokens() {
     let rows = [
         ("another's signature", stranger.sign(&good), TokenRefusal::Signature),
         ("alg none", forged(&json!({"alg": "none"}), &good, "x"), TokenRefusal::Algorithm),
-        ("alg HS256", forged(&json!({"alg": "HS256", "kid": "k"}), &good, signature), TokenRefusal::Algorithm),
-        ("another algorithm", forged(&json!({"alg": "ES384", "kid": "k"}), &good, signature), TokenRefusal::NoKey),
-        ("its own key", forged(&json!({"alg": "ES256", "kid": "k", "jwk": stranger.public()}), &good, signature), TokenRefusal::Signature),
-        ("its own address", forged(&json!({"alg": "ES256", "kid": "k", "jku": "http://127.0.0.1:1/"}), &good, signature), TokenRefusal::Signature),
-        ("kid of a path", forged(&json!({"alg": "ES256", "kid": "../../k"}), &good, signature), TokenRefusal::NoKey),
-        ("kid that is no text", forged(&json!({"alg": "ES256", "kid": ["k"]}), &good, signature), TokenRefusal::Malformed),
-        ("crit", forged(&json!({"alg": "ES256", "kid": "k", "crit": ["exp"]}), &good, signature), TokenRefusal::Malformed),
-        ("changed claims", forged(&json!({"alg": "ES256", "kid": "k"}), &with(good.clone(), "team", json!("support")), signature), TokenRefusal::Signature),
+        (
+            "alg HS256",
+            forged(&json!({"alg": "HS256", "kid": "k"}), &good, signature),
+            TokenRefusal::Algorithm,
+        ),
+        (
+            "another algorithm",
+            forged(&json!({"alg": "ES384", "kid": "k"}), &good, signature),
+            TokenRefusal::NoKey,
+        ),
+        (
+            "its own key",
+            forged(&json!({"alg": "ES256", "kid": "k", "jwk": stranger.public()}), &good, signature),
+            TokenRefusal::Signature,
+        ),
+        (
+            "its own address",
+            forged(&json!({"alg": "ES256", "kid": "k", "jku": "http://127.0.0.1:1/"}), &good, signature),
+            TokenRefusal::Signature,
+        ),
+        (
+            "kid of a path",
+            forged(&json!({"alg": "ES256", "kid": "../../k"}), &good, signature),
+            TokenRefusal::NoKey,
+        ),
+        (
+            "kid that is no text",
+            forged(&json!({"alg": "ES256", "kid": ["k"]}), &good, signature),
+            TokenRefusal::Malformed,
+        ),
+        (
+            "crit",
+            forged(&json!({"alg": "ES256", "kid": "k", "crit": ["exp"]}), &good, signature),
+            TokenRefusal::Malformed,
+        ),
+        (
+            "changed claims",
+            forged(
+                &json!({"alg": "ES256", "kid": "k"}),
+                &with(good.clone(), "team", json!("support")),
+                signature,
+            ),
+            TokenRefusal::Signature,
+        ),
         ("no signature", format!("{body}.AA"), TokenRefusal::Signature),
         ("another issuer", signed("iss", json!("https://sso.example/")), TokenRefusal::Issuer),
         ("another audience", signed("aud", json!("other")), TokenRefusal::Audience),
@@ -126,8 +167,16 @@ async fn refused_tokens() {
         assert_eq!(issuers.subject(&client, token, now).await.err(), Some(*expected), "{what}");
         let said = format!("Bearer {token}");
         let fault = identified(&issuers, &[("authorization", &said)], now).await.err().unwrap();
-        assert_eq!((fault.kind, fault.code.as_deref()), (FaultKind::Unauthorized, Some("invalid_api_key")), "{what}");
-        assert!(!fault.message.contains("signature") && !fault.message.contains("audience"), "{what}: {}", fault.message);
+        assert_eq!(
+            (fault.kind, fault.code.as_deref()),
+            (FaultKind::Unauthorized, Some("invalid_api_key")),
+            "{what}"
+        );
+        assert!(
+            !fault.message.contains("signature") && !fault.message.contains("audience"),
+            "{what}: {}",
+            fault.message
+        );
     }
     // At the edges of leeway.
     let fine = [
@@ -165,7 +214,11 @@ async fn a_token_needs_a_team_that_exists_and_a_user_who_is_not_disabled() {
 
 #[tokio::test]
 async fn keys_rotate_and_are_asked_for_once_in_half_a_minute() {
-    let (first, second, third) = (Key::new("1", Named::ES256), Key::new("2", Named::ES256), Key::new("3", Named::ES256));
+    let (first, second, third) = (
+        Key::new("1", Named::ES256),
+        Key::new("2", Named::ES256),
+        Key::new("3", Named::ES256),
+    );
     let provider = Provider::start(&[&first]);
     let (issuers, client, now) = (issuers(&provider), client(), clock::now());
     let at = |seconds| later(now, Duration::from_secs(seconds));
@@ -204,10 +257,16 @@ async fn keys_rotate_and_are_asked_for_once_in_half_a_minute() {
     }
     // But not for ever, and a key that is taken away is gone.
     let tomorrow = at(26 * 60 * 60);
-    assert_eq!(issuers.subject(&client, &first.sign(&claims(tomorrow)), tomorrow).await.err(), Some(TokenRefusal::NoKey));
+    assert_eq!(
+        issuers.subject(&client, &first.sign(&claims(tomorrow)), tomorrow).await.err(),
+        Some(TokenRefusal::NoKey)
+    );
     provider.publish(&[&third]);
     let after = at(27 * 60 * 60);
-    assert_eq!(issuers.subject(&client, &first.sign(&claims(after)), after).await.err(), Some(TokenRefusal::NoKey));
+    assert_eq!(
+        issuers.subject(&client, &first.sign(&claims(after)), after).await.err(),
+        Some(TokenRefusal::NoKey)
+    );
     assert!(issuers.subject(&client, &third.sign(&claims(after)), after).await.is_ok());
 }
 

@@ -1,0 +1,191 @@
+//! A record that is being written: what each stage adds to it. What is not known when it is closed stays out.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tollgate_upstream::deployment::Deployment;
+use tollgate_wire::event::Event;
+use tollgate_wire::fault::Fault;
+use tollgate_wire::loss::Loss;
+
+use super::words::{finish_name, kind_name, origin_name};
+use super::{Attempt, FaultRecord, Outcome, Record};
+use crate::admit::Pass;
+use crate::clock::Now;
+use crate::identify::Caller;
+use crate::ingress::Call;
+
+/// The most attempts that a record lists.
+const ATTEMPTS_MAX: usize = 32;
+/// The longest model name that a record keeps.
+const ASKED_CHARS_MAX: usize = 256;
+/// The longest word of a provider's that a record keeps.
+const WORD_CHARS_MAX: usize = 64;
+/// The longest internal cause that a record keeps.
+const CAUSE_CHARS_MAX: usize = 300;
+
+/// A record that is being written.
+pub struct Draft {
+    /// Boxed: it goes through many hands.
+    record: Box<Record>,
+    started: Instant,
+    deadline: Option<Instant>,
+    waited: Duration,
+}
+
+impl Draft {
+    /// Begins a record.
+    #[must_use]
+    pub fn begin(now: Now, request_id: String, dialect: &'static str, operation: &'static str) -> Self {
+        Self {
+            record: Box::new(Record::new(now.unix, request_id, dialect, operation)),
+            started: now.instant,
+            deadline: None,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// What is written so far.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// The facts that a stage adds.
+    pub fn record_mut(&mut self) -> &mut Record {
+        &mut self.record
+    }
+
+    /// When the first byte came.
+    #[must_use]
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// The exchange must be over by then.
+    pub fn ends_by(&mut self, deadline: Instant) {
+        self.deadline = Some(deadline);
+    }
+
+    /// When the exchange must be over; `None`: no provider was to be asked.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The time since 1970 at that instant.
+    #[must_use]
+    pub fn unix(&self, at: Instant) -> Duration {
+        self.record.time + at.saturating_duration_since(self.started)
+    }
+
+    /// An upstream try begins. Until it has ended, it counts as broken off: that is what it is when the caller leaves.
+    pub fn attempt_begins(&mut self, deployment: &Arc<Deployment>) {
+        self.record.model = Some(Arc::clone(deployment));
+        if self.record.attempts.len() < ATTEMPTS_MAX {
+            self.record.attempts.push(Attempt {
+                deployment: Arc::clone(deployment),
+                outcome: "aborted",
+                status: None,
+                took_us: 0,
+            });
+        }
+    }
+
+    /// The try that began last has ended; the time since its start was not ours.
+    pub fn attempt_ended(&mut self, began: Instant, ended: Instant, fault: Option<&Fault>) {
+        let took = ended.saturating_duration_since(began);
+        self.waited += took;
+        if let Some(attempt) = self.record.attempts.last_mut() {
+            attempt.outcome = fault.map_or("ok", |fault| kind_name(fault.kind));
+            attempt.status = fault.and_then(|fault| fault.provider_status);
+            attempt.took_us = micros(took);
+        }
+    }
+
+    /// A pause before the next try: the provider's wish, not our work.
+    pub fn waited(&mut self, wait: Duration) {
+        self.waited += wait;
+    }
+
+    /// The first byte of the answer is ready.
+    pub fn first_byte(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.started);
+        self.record.first_byte_us = Some(micros(elapsed));
+        self.record.overhead_us = Some(micros(elapsed.saturating_sub(self.waited)));
+    }
+
+    /// What was asked for.
+    pub fn asked(&mut self, call: &Call) {
+        self.record.asked = Some(cut(&call.envelope.model, ASKED_CHARS_MAX));
+        self.record.stream = call.envelope.stream;
+        self.record.request_bytes = call.body.len() as u64;
+    }
+
+    /// Who asked.
+    pub fn caller(&mut self, caller: &Arc<Caller>) {
+        self.record.caller = Some(Arc::clone(caller));
+    }
+
+    /// What the caller was admitted to.
+    pub fn admitted(&mut self, pass: &Pass) {
+        let route = pass.route();
+        self.record.route = route.named.then(|| Arc::clone(route));
+    }
+
+    /// Takes from events what the record keeps.
+    pub fn observe(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Usage(usage) => self.record.usage = Some((*usage).into()),
+                Event::Finish { choice: 0, reason } => {
+                    self.record.finish = Some(match finish_name(reason) {
+                        Ok(ours) => Cow::Borrowed(ours),
+                        Err(theirs) => Cow::Owned(cut(theirs, WORD_CHARS_MAX)),
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Adds lost features.
+    pub fn lose(&mut self, loss: &Loss) {
+        for feature in loss.features() {
+            if !self.record.loss.contains(feature) {
+                self.record.loss.push(feature.clone());
+            }
+        }
+    }
+
+    /// Notes what went wrong.
+    pub fn fail(&mut self, fault: &Fault) {
+        self.record.fault = Some(FaultRecord {
+            kind: kind_name(fault.kind),
+            origin: origin_name(fault.origin),
+            code: fault.code.as_deref().map(|code| cut(code, WORD_CHARS_MAX)),
+            cause: fault
+                .cause
+                .as_deref()
+                .map(|cause| tollgate_guard::mask::credentials(&cut(cause, CAUSE_CHARS_MAX))),
+        });
+    }
+
+    /// Closes the record.
+    pub fn close(&mut self, outcome: Outcome, now: Instant) {
+        self.record.outcome = outcome;
+        self.record.total_us = micros(now.saturating_duration_since(self.started));
+    }
+}
+
+/// The first characters of a text.
+fn cut(text: &str, chars_max: usize) -> String {
+    let end = text.char_indices().nth(chars_max).filter(|_| text.len() > chars_max);
+    end.and_then(|(end, _)| text.get(..end)).unwrap_or(text).to_owned()
+}
+
+/// The nearest whole number of microseconds.
+fn micros(duration: Duration) -> u64 {
+    u64::try_from((duration.as_nanos() + 500) / 1000).unwrap_or(u64::MAX)
+}
