@@ -29,7 +29,7 @@ impl Channel {
             let hide_usage = asked_for_usage && !call.envelope.include_usage;
             return Self::Tap(Tap::new(from, call.operation, hide_usage));
         }
-        Self::Pipe(Pipe::new(from, true, call.dialect, call.operation, call.context(record)))
+        Self::Pipe(Pipe::new(from, true, call.dialect, call.operation, call.context(from, record)))
     }
 
     /// Takes a chunk from the provider.

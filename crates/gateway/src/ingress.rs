@@ -69,10 +69,14 @@ impl Call {
             .map_err(Clone::clone)
     }
 
-    /// What an answer that is written for the caller needs beside its events.
+    /// What an answer of that dialect needs beside its events to be written for the caller.
     #[must_use]
-    pub fn context(&self, record: &Record) -> AnswerContext {
+    pub fn context(&self, from: &dyn Dialect, record: &Record) -> AnswerContext {
+        // A call of the same dialect went on as it was written.
+        let renamed = || self.request().map(|request| request.renamed_tools(from)).unwrap_or_default();
+        let same = tollgate_wire::dialects::same(from, self.dialect);
         AnswerContext {
+            renamed_tools: if same { Vec::new() } else { renamed() },
             id: record.request_id.clone(),
             model: self.envelope.model.clone(),
             created: record.time.as_secs(),

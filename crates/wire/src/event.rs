@@ -155,4 +155,15 @@ pub struct AnswerContext {
     pub stream: bool,
     /// The caller asked for usage within the stream.
     pub include_usage: bool,
+    /// Tools that the provider knows by another name: its name, and the caller's.
+    pub renamed_tools: Vec<(String, String)>,
+}
+
+impl AnswerContext {
+    /// The caller's name of a tool that the provider calls.
+    #[must_use]
+    pub fn tool_name<'n>(&'n self, called: &'n str) -> &'n str {
+        let known = self.renamed_tools.iter().find(|(theirs, _)| theirs == called);
+        known.map_or(called, |(_, ours)| ours)
+    }
 }

@@ -3,6 +3,8 @@
 
 use serde_json::value::RawValue;
 
+use crate::dialects::Dialect;
+
 /// One request for a chat answer.
 #[derive(Debug, Clone, Default)]
 pub struct Request {
@@ -42,6 +44,19 @@ pub struct Request {
     pub service_tier: Option<String>,
     /// Top-level fields of the caller's dialect that are not in the language.
     pub extra: Extra,
+}
+
+impl Request {
+    /// The tools that a dialect writes under another name: that name, and the caller's.
+    #[must_use]
+    pub fn renamed_tools(&self, to: &dyn Dialect) -> Vec<(String, String)> {
+        let functions = self.tools.iter().filter_map(|tool| match tool {
+            Tool::Function(function) => Some(&function.name),
+            Tool::Foreign(_) => None,
+        });
+        let renamed = functions.map(|name| (to.tool_name(name).into_owned(), name.clone()));
+        renamed.filter(|(theirs, ours)| theirs != ours).collect()
+    }
 }
 
 /// One turn, or one system text.

@@ -51,7 +51,7 @@ impl Walk<'_> {
             false,
             self.call.dialect,
             self.call.operation,
-            self.call.context(draft.record()),
+            self.call.context(door.dialect, draft.record()),
         );
         let (mut out, mut events) = (Vec::new(), Vec::new());
         let read = pipe

@@ -1,5 +1,7 @@
 //! The registry of wire formats, and what a format is: both its sides, the caller's and the provider's, in one folder.
 
+use std::borrow::Cow;
+
 use crate::envelope::Envelope;
 use crate::event::{AnswerContext, Event};
 use crate::fault::{Fault, Malformed};
@@ -11,6 +13,7 @@ use crate::target::Target;
 pub mod anthropic;
 mod edit;
 mod form;
+mod names;
 pub mod openai_chat;
 
 /// Every wire format that we speak.
@@ -91,6 +94,9 @@ pub trait Dialect: Sync + Send {
 
     /// Writes a request for a provider. Strict: what the dialect or the target cannot carry becomes a loss.
     fn write_request(&self, op: Operation, request: &Request, target: &Target, loss: &mut Loss) -> Vec<u8>;
+
+    /// The name by which a tool is written in a request, where its own does not fit. The answer calls it by that name.
+    fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str>;
 
     /// Reads a provider's answer, streamed or whole, as events.
     fn decoder(&self, op: Operation, streamed: bool) -> Box<dyn Decoder>;

@@ -79,6 +79,7 @@ fn stream(dialect: &dyn Dialect) -> Vec<Vec<u8>> {
         created: 1,
         stream: true,
         include_usage: true,
+        renamed_tools: Vec::new(),
     };
     let text = |text: &str| Event::Delta {
         choice: 0,

@@ -310,6 +310,7 @@ fn encoded_is_readable(events: &[Event], to: &dyn Dialect, stream: bool, from: &
         created: 1,
         stream,
         include_usage: true,
+        renamed_tools: Vec::new(),
     };
     let mut encoder = to.encoder(CHAT, context);
     let mut out = Vec::new();

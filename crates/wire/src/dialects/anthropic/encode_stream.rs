@@ -257,7 +257,7 @@ fn write_start(waiting: &Waiting, index: u64, summary: &Summary, out: &mut Vec<u
                 Block::ToolCall { id, name } => {
                     o.string("type", "tool_use");
                     o.string("id", &summary.call_id(id, waiting.block));
-                    o.string("name", name);
+                    o.string("name", summary.tool_name(name));
                     o.raw("input", "{}");
                     usual = CALL_USUAL;
                 }

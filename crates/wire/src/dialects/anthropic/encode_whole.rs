@@ -160,7 +160,8 @@ fn write_block(gathered: &Gathered, a: &mut ArrayWriter<'_>, summary: &mut Summa
                     o.string("data", &seal.data);
                 }
                 Block::ToolCall { id, name } => {
-                    write_answer_call(&summary.call_id(id, *block), name, text, o, &mut summary.loss);
+                    let (id, name) = (summary.call_id(id, *block), summary.tool_name(name).to_owned());
+                    write_answer_call(&id, &name, text, o, &mut summary.loss);
                     usual = CALL_USUAL;
                 }
                 Block::Text | Block::Refusal | Block::Foreign(_) => {

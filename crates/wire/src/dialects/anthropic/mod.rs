@@ -5,6 +5,8 @@
 //! `answer`, `stream` and `response` (a provider's answer), `summary`, `encode_stream` and `encode_whole` (a caller's), `fault`.
 //! Source of the format: Anthropic's OpenAPI document and the traps of WIRE.md, whose names (M1, T3 …) stand in the comments.
 
+use std::borrow::Cow;
+
 use crate::dialects::{Decoder, Dialect, DialectHeaders, Encoder, Operation};
 use crate::envelope::Envelope;
 use crate::event::AnswerContext;
@@ -75,6 +77,10 @@ impl Dialect for Anthropic {
 
     fn write_request(&self, _op: Operation, request: &Request, target: &Target, loss: &mut Loss) -> Vec<u8> {
         write::write(request, target, loss)
+    }
+
+    fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        tools::tool_name(name)
     }
 
     fn decoder(&self, _op: Operation, streamed: bool) -> Box<dyn Decoder> {

@@ -107,6 +107,11 @@ impl Summary {
         }
     }
 
+    /// The caller's name of a tool.
+    pub(super) fn tool_name<'n>(&'n self, called: &'n str) -> &'n str {
+        self.context.tool_name(called)
+    }
+
     /// Writes the head of a message.
     pub(super) fn write_head(&self, o: &mut ObjectWriter<'_>) {
         o.string("id", self.start.id.as_deref().unwrap_or(&self.context.id));

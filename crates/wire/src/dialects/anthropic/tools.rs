@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::content::kept;
 use super::limits::Limits;
 use super::{NAME, request};
+use crate::dialects::names;
 use crate::fault::Malformed;
 use crate::json::{Fields, Kind, ObjectWriter, kind};
 use crate::loss::Loss;
@@ -171,27 +172,10 @@ fn write_choice(request: &Request, limits: &Limits, o: &mut ObjectWriter<'_>, lo
 
 /// A tool's name in the dialect's alphabet and length (T12). Names that fit are kept; others change the same way everywhere.
 pub(super) fn tool_name(name: &str) -> Cow<'_, str> {
-    fit(name, NAME_BYTES_MAX)
+    names::fit(name, NAME_BYTES_MAX)
 }
 
 /// A call's id in the dialect's alphabet (T2). Ids that fit are kept; others change the same way in calls and results.
 pub(super) fn call_id(id: &str) -> Cow<'_, str> {
-    fit(id, usize::MAX)
-}
-
-/// Replaces what does not fit, and tells apart what would become alike by a hash of the original.
-fn fit(text: &str, bytes_max: usize) -> Cow<'_, str> {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if !text.is_empty() && text.len() <= bytes_max && text.bytes().all(fits) {
-        return Cow::Borrowed(text);
-    }
-    // FNV-1a: stable over versions and machines, so that a conversation's prefix stays the same (WIRE 0.3).
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let kept = text
-        .chars()
-        .map(|c| u8::try_from(c).ok().filter(|byte| fits(*byte)).map_or('_', char::from));
-    let kept: String = kept.take(bytes_max.min(NAME_BYTES_MAX) - 17).collect();
-    Cow::Owned(format!("{kept}_{hash:016x}"))
+    names::fit(id, usize::MAX)
 }

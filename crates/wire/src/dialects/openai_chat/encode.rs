@@ -38,7 +38,7 @@ struct Frame {
 impl Frame {
     fn new(context: &AnswerContext) -> Self {
         Self {
-            head: Head::new(context),
+            head: Head(context.clone()),
             top: Vec::new(),
             usage: None,
             faulted: false,
@@ -60,44 +60,37 @@ impl Frame {
     }
 }
 
-/// What stands at the head of an answer, and of each of its chunks.
+/// What stands at the head of an answer, and of each of its chunks: ours, until the provider says otherwise.
 #[derive(Debug)]
-struct Head {
-    id: String,
-    model: String,
-    created: u64,
-}
+struct Head(AnswerContext);
 
 impl Head {
-    fn new(context: &AnswerContext) -> Self {
-        Self {
-            id: context.id.clone(),
-            model: context.model.clone(),
-            created: context.created,
-        }
-    }
-
     /// What the provider says counts.
     fn start(&mut self, start: &Start) {
         if let Some(id) = &start.id {
-            id.clone_into(&mut self.id);
+            id.clone_into(&mut self.0.id);
         }
         if let Some(model) = &start.model {
-            model.clone_into(&mut self.model);
+            model.clone_into(&mut self.0.model);
         }
-        self.created = start.created.unwrap_or(self.created);
+        self.0.created = start.created.unwrap_or(self.0.created);
     }
 
     fn write(&self, out: &mut ObjectWriter<'_>, object: &str) {
-        out.string("id", &self.id);
+        out.string("id", &self.0.id);
         out.string("object", object);
-        out.integer("created", self.created);
-        out.string("model", &self.model);
+        out.integer("created", self.0.created);
+        out.string("model", &self.0.model);
     }
 
     /// An id for a tool call that came without one, unique among the answers of a conversation.
     fn call_id(&self, choice: u32, call: u64) -> String {
-        let id: String = self.id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+        let id: String = self.0.id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
         format!("call_{id}_{choice}_{call}")
+    }
+
+    /// The caller's name of a tool.
+    fn tool_name<'n>(&'n self, called: &'n str) -> &'n str {
+        self.0.tool_name(called)
     }
 }

@@ -1,6 +1,8 @@
 //! OpenAI Chat Completions, as OpenAI and the many vendors that are compatible with it speak it; both sides. What differs
 //! by vendor comes as data (`target::Quirks`), or is read liberally: no vendor is asked for by name.
 
+use std::borrow::Cow;
+
 use super::{Decoder, Dialect, Encoder, Operation, read_whole};
 use crate::envelope::Envelope;
 use crate::event::{AnswerContext, Event};
@@ -72,6 +74,10 @@ impl Dialect for OpenAiChat {
 
     fn write_request(&self, _: Operation, request: &Request, target: &Target, loss: &mut Loss) -> Vec<u8> {
         write::write(request, target, loss)
+    }
+
+    fn tool_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        tool::name(name)
     }
 
     fn decoder(&self, _: Operation, streamed: bool) -> Box<dyn Decoder> {

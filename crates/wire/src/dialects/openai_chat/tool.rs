@@ -1,14 +1,20 @@
 //! Tools and tool choice of a request, read and written. `functions` and `function_call`, the form before tools, are read
 //! as tools.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::NAME;
+use crate::dialects::names;
 use crate::fault::Malformed;
 use crate::json::{self, ArrayWriter, Fields, Kind, ObjectWriter};
 use crate::loss::Loss;
 use crate::request::{Extra, Foreign, Function, Tool, ToolChoice};
 use crate::target::ModelFacts;
+
+/// The longest name that the dialect has for a tool, in bytes.
+const NAME_BYTES_MAX: usize = 64;
 
 /// Takes `tools` and `functions`.
 pub(super) fn read_all(fields: &mut Fields<'_>) -> Result<Vec<Tool>, Malformed> {
@@ -98,6 +104,14 @@ pub(super) fn read_choice(fields: &mut Fields<'_>) -> Result<Option<ToolChoice>,
     }
 }
 
+/// A tool's name in the length that the dialect has for it (T12). Its alphabet is left alone: many vendors take more than OpenAI.
+pub(super) fn name(name: &str) -> Cow<'_, str> {
+    if name.len() <= NAME_BYTES_MAX {
+        return Cow::Borrowed(name);
+    }
+    names::fit(name, NAME_BYTES_MAX)
+}
+
 /// Writes the elements of `tools`.
 pub(super) fn write_all(out: &mut ArrayWriter<'_>, tools: &[Tool], loss: &mut Loss) {
     for tool in tools {
@@ -129,7 +143,11 @@ pub(super) fn any(tools: &[Tool]) -> bool {
 fn write(tool: &mut ObjectWriter<'_>, function: &Function, loss: &mut Loss) {
     tool.string("type", "function");
     tool.object("function", |inner| {
-        inner.string("name", &function.name);
+        let name = name(&function.name);
+        if name != function.name {
+            loss.add("tools.name");
+        }
+        inner.string("name", &name);
         inner.string_if("description", function.description.as_deref());
         if let Some(schema) = &function.schema {
             inner.raw("parameters", schema.get());
@@ -166,7 +184,7 @@ pub(super) fn write_choice(out: &mut ObjectWriter<'_>, key: &str, choice: &ToolC
         ToolChoice::Required => out.string(key, "required"),
         ToolChoice::Named(name) => out.object(key, |choice| {
             choice.string("type", "function");
-            choice.object("function", |function| function.string("name", name));
+            choice.object("function", |function| function.string("name", &self::name(name)));
         }),
         ToolChoice::Foreign(foreign) if foreign.dialect == NAME => out.raw(key, foreign.raw.get()),
         ToolChoice::Foreign(foreign) => loss.add(&format!("tool_choice.{}", foreign.kind)),

@@ -3,7 +3,7 @@
 
 use serde_json::value::RawValue;
 
-use super::{NAME, part, reasoning};
+use super::{NAME, part, reasoning, tool};
 use crate::json::{ArrayWriter, ObjectWriter};
 use crate::loss::Loss;
 use crate::request::{Body, Extra, Message, Part, Role, Thought, ToolResult};
@@ -142,7 +142,7 @@ fn call(out: &mut ArrayWriter<'_>, part: &Part, loss: &mut Loss) {
             object.string("id", &call.id);
             object.string("type", "function");
             object.object("function", |function| {
-                function.string("name", &call.name);
+                function.string("name", &tool::name(&call.name));
                 function.string("arguments", if call.arguments.is_empty() { "{}" } else { &call.arguments });
             });
             object.extra(&part.extra, NAME, "messages.tool_calls", loss);

@@ -94,6 +94,7 @@ fn context(stream: bool) -> AnswerContext {
         created: 1_600_000_000,
         stream,
         include_usage: true,
+        renamed_tools: Vec::new(),
     }
 }
 

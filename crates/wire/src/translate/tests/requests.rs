@@ -1,10 +1,12 @@
 //! Every row of requests through every pair. What crosses is read back and holds what was said, or the loss names it.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
+use super::answer_rows::block;
 use super::request_rows::ROWS;
 use super::said::Said;
 use super::*;
 use crate::envelope;
+use crate::event::{AnswerContext, Block};
 
 /// The row in the caller's dialect, where it can be said there without loss.
 fn spoken(from: &dyn Dialect, build: fn(&'static str) -> crate::request::Request) -> Result<Vec<u8>, Loss> {
@@ -111,4 +113,42 @@ fn content_is_kept(before: &Said, after: &Said, loss: &Loss, shown: &str) {
         before.reasoning == after.reasoning || lost(&["reasoning"]),
         "reasoning was lost in silence: {shown}"
     );
+}
+
+/// A tool whose name does not fit is called by another one, and the caller hears its own (T12).
+#[test]
+fn the_caller_hears_its_own_name_of_a_tool() {
+    let long = format!("mcp__{}", "x".repeat(150));
+    for (dialect, stream) in DIALECTS.iter().flat_map(|dialect| [(*dialect, true), (*dialect, false)]) {
+        let body = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": "q"}],
+            "tools": [{"type": "function", "function": {"name": &long}}]});
+        let body = serde_json::to_vec(&body).unwrap();
+        let (from, target) = (&crate::dialects::openai_chat::OpenAiChat, Target::default());
+        let request = from.read_request(CHAT, &body).unwrap();
+        let mut loss = Loss::default();
+        let written = dialect.write_request(CHAT, &request, &target, &mut loss);
+        let names = request.renamed_tools(dialect);
+        let [(theirs, ours)] = names.as_slice() else { panic!("{names:?}") };
+        assert_eq!((ours, loss.to_string().as_str()), (&long, "tools.name"));
+        assert!(theirs.len() <= 128 && String::from_utf8(written).unwrap().contains(&format!("\"{theirs}\"")));
+
+        let context = AnswerContext {
+            stream,
+            renamed_tools: names.clone(),
+            ..AnswerContext::default()
+        };
+        let mut encoder = dialect.encoder(CHAT, context);
+        let mut out = Vec::new();
+        let call = Block::ToolCall {
+            id: "c".to_owned(),
+            name: theirs.clone(),
+        };
+        for event in block(0, 0, call, Vec::new()) {
+            encoder.push(&event, &mut out);
+        }
+        encoder.end(&mut out);
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.contains(&format!("\"{long}\"")), "{}: {out}", dialect.name());
+        assert!(!out.contains(theirs.as_str()), "{}: {out}", dialect.name());
+    }
 }

@@ -161,7 +161,8 @@ impl Stream {
                 } else {
                     id.clone()
                 };
-                self.chunk(choice, out, None, |delta| call(delta, index, Some((&id, name)), ""));
+                let name = self.frame.head.tool_name(name).to_owned();
+                self.chunk(choice, out, None, |delta| call(delta, index, Some((&id, &name)), ""));
                 Kind::Call { index, argued: false }
             }
             Block::Foreign(foreign) if foreign.dialect == NAME && foreign.kind == "custom" => {

@@ -251,7 +251,7 @@ impl Choice {
                     call.string("id", &id);
                     call.string("type", "function");
                     call.object("function", |function| {
-                        function.string("name", name);
+                        function.string("name", head.tool_name(name));
                         function.string("arguments", if arguments.is_empty() { "{}" } else { arguments });
                     });
                 }),

@@ -95,6 +95,7 @@ fn context(stream: bool, include_usage: bool) -> AnswerContext {
         created: 7,
         stream,
         include_usage,
+        renamed_tools: Vec::new(),
     }
 }
 

@@ -163,6 +163,7 @@ pub(super) fn encode(stream: bool, events: &[Event]) -> Vec<u8> {
         created: 7,
         stream,
         include_usage: true,
+        renamed_tools: Vec::new(),
     };
     encode_with(context, events).0
 }
