@@ -32,6 +32,8 @@ pub struct Settings {
     pub descriptors_max: Option<u32>,
     /// A data folder that was used before.
     pub data: Option<PathBuf>,
+    /// What it sees as `/etc/resolv.conf`, in a mount namespace of its own.
+    pub resolver: Option<PathBuf>,
     /// No `--data`: the config says where it is.
     pub data_by_config: bool,
 }
@@ -270,9 +272,15 @@ impl Drop for Gateway {
 }
 
 fn command(settings: &Settings, folder: &Folder) -> Command {
-    let mut command = match settings.descriptors_max {
-        None => Command::new(binary()),
-        Some(max) => {
+    let mut command = match (settings.descriptors_max, &settings.resolver) {
+        (None, None) => Command::new(binary()),
+        (_, Some(resolver)) => {
+            let mut shell = Command::new("unshare");
+            let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
+            shell.args(["--mount", "sh", "-c", script]).arg(resolver).arg(binary());
+            shell
+        }
+        (Some(max), None) => {
             let mut shell = Command::new("sh");
             shell.arg("-c").arg(format!("ulimit -n {max} && exec \"$0\" \"$@\"")).arg(binary());
             shell

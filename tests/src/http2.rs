@@ -114,7 +114,7 @@ impl Frames {
                     });
                 }
             }
-            let mut buffer = [0; 16 << 10];
+            let mut buffer = vec![0; 16 << 10];
             match timeout(quiet, self.socket.read(&mut buffer)).await {
                 Ok(Ok(count @ 1..)) => self.read.extend_from_slice(&buffer[..count]),
                 _ => return None,

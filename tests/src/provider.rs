@@ -209,6 +209,60 @@ impl Stalled {
     }
 }
 
+/// A name server: `good.test` is 127.0.0.1, `slow.test` too, but that takes it 30 seconds, and of every other name it knows nothing
+/// but that it has failed.
+pub struct Names {
+    /// Where it listens, at port 53.
+    pub address: std::net::IpAddr,
+    _serving: JoinSet<()>,
+}
+
+impl Names {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Where nobody but root may listen at port 53.
+    pub async fn start() -> std::io::Result<Self> {
+        let address = std::net::IpAddr::from([127, 0, 53, 53]);
+        let socket = Arc::new(tokio::net::UdpSocket::bind((address, 53)).await?);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut slow = JoinSet::new();
+            let mut buffer = [0; 512];
+            while let Ok((count, from)) = socket.recv_from(&mut buffer).await {
+                let (question, socket) = (buffer[..count].to_vec(), Arc::clone(&socket));
+                slow.spawn(async move {
+                    if question.get(12..).is_some_and(|name| name.starts_with(b"\x04slow")) {
+                        tokio::time::sleep(Duration::from_secs(30)).await;
+                    }
+                    let _ = socket.send_to(&named(&question), from).await;
+                });
+            }
+        });
+        Ok(Self {
+            address,
+            _serving: serving,
+        })
+    }
+}
+
+/// The answer to a question (RFC 1035, 4): the question itself, and an address if it is for one of IPv4.
+fn named(question: &[u8]) -> Vec<u8> {
+    let name = question[12..].iter().position(|byte| *byte == 0).unwrap();
+    let end = 12 + name + 5;
+    let known = [b"\x04good".as_slice(), b"\x04slow"]
+        .iter()
+        .any(|name| question[12..].starts_with(name));
+    let answers = u8::from(known && question[end - 3] == 1);
+    // An answer, recursion available; SERVFAIL where nothing is known.
+    let flags = [0x81, if known { 0x80 } else { 0x82 }];
+    let mut answer = [&question[..2], &flags, &[0, 1, 0, answers, 0, 0, 0, 0], &question[12..end]].concat();
+    if answers == 1 {
+        answer.extend_from_slice(&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1]);
+    }
+    answer
+}
+
 /// A provider of OpenAI's dialect whose streams never end and are sent as fast as they are taken. It holds next to no memory.
 pub struct Endless {
     /// Where it listens.

@@ -1,8 +1,8 @@
-//! F01–F04: providers that are never reached: refused, unknown, not to be trusted, silent.
+//! F01–F04, F44: providers that are never reached: refused, unknown, not to be trusted, silent; or that take what they get and are gone.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tollgate_tests::provider::{Authority, Canned, Full, Stalled, json_reply, small_answer};
+use tollgate_tests::provider::{Authority, Canned, Full, Names, Stalled, json_reply, small_answer};
 use tollgate_tests::rig::Plan;
 use tollgate_tests::{Dialect, Rig};
 
@@ -71,6 +71,57 @@ async fn f02_a_name_without_an_address_is_a_fallback_or_a_503() {
     let within = Duration::from_secs(4);
     refused_by(&rig, "alone-o", 503, "upstream_unavailable", within).await;
     falls_back(&rig, "unavailable", within).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f02_a_name_server_that_fails_or_is_slow_is_bounded() {
+    let Ok(names) = Names::start().await else {
+        println!("f02: not tried: only root may be a name server");
+        return;
+    };
+    let folder = tollgate_tests::gateway::Folder::new();
+    let file = folder.path().join("resolv.conf");
+    std::fs::write(&file, format!("nameserver {}\noptions timeout:20 attempts:1\n", names.address)).unwrap();
+    let good = Canned::start(json_reply("200 OK", &small_answer())).await;
+    let port = good.address.port();
+    let mut plan = Plan::default();
+    plan.settings.resolver = Some(file);
+    for name in ["good", "slow", "failing"] {
+        plan.providers += &format!("  {name}: {{ base_url: \"http://{name}.test:{port}/v1\", dialect: openai_chat, auth: none }}\n");
+        plan.routes += &format!("  to-{name}: {{ targets: [{{ model: {name}/m }}], timeouts: {{ connect: 1s }} }}\n");
+    }
+    let mut rig = plan.start().await;
+    refused_by(&rig, "to-failing", 503, "upstream_unavailable", Duration::from_millis(800)).await;
+    refused_by(&rig, "to-slow", 503, "upstream_unavailable", Duration::from_secs(2)).await;
+    let answer = rig.caller.ask(Dialect::OpenAi, "to-good", false).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    assert!(answer.took < Duration::from_millis(800), "behind the slow one: {:?}", answer.took);
+    // Nor does the end wait for look-ups that were given up.
+    rig.gateway.terminate();
+    let told = Instant::now();
+    while rig.gateway.is_alive() {
+        assert!(told.elapsed() < Duration::from_secs(5), "it waits for the name server");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f44_a_provider_that_is_gone_without_a_word_ends_at_the_first_byte_timer() {
+    // The kernel takes the connection, and of the request what its buffers hold; nobody reads or answers, and no FIN comes.
+    let stalled = Stalled::start().await;
+    let rig = plan("gone", &format!("http://{}", stalled.address), "1s").start().await;
+    let idle = rig.gateway.descriptors();
+    refused_by(&rig, "alone-o", 504, "upstream_timeout", Duration::from_millis(3_500)).await;
+    for dialect in Dialect::ALL {
+        let large = dialect.ask("alone-a", &"y".repeat(24 << 20), true);
+        let answer = rig.caller.post(dialect.path(), &large).await;
+        assert_eq!(answer.status, 504, "{:?}", answer.body);
+        assert!(answer.took < Duration::from_secs(8), "{:?}", answer.took);
+    }
+    falls_back(&rig, "timeout", Duration::from_millis(3_500)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let now = rig.gateway.descriptors();
+    assert!(now <= idle + 4, "{idle} descriptors before, {now} after");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,7 +47,7 @@ fn flood(what: &str, number: usize) -> Vec<u8> {
         "settings" => frame(kind::SETTINGS, 0, 0, &[]),
         "ping" => frame(kind::PING, 0, 0, b"anybody?"),
         "window" => frame(kind::WINDOW, 0, 0, &[0x00, 0xff, 0xff, 0xff]),
-        _ => panic!("no flood {what}"),
+        _ => unreachable!("no flood {what}"),
     }
 }
 

@@ -50,9 +50,11 @@ pub(super) fn start(number: usize, state: Arc<State>, tls: Arc<Tls>) -> io::Resu
     let open = Arc::new(AtomicUsize::new(0));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mine = Arc::clone(&open);
-    let thread = std::thread::Builder::new()
-        .name(format!("worker-{number}"))
-        .spawn(move || runtime.block_on(serve(handed, mine, state, tls)))?;
+    let thread = std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+        runtime.block_on(serve(handed, mine, state, tls));
+        // Dropped, it would wait for name look-ups that were given up long ago.
+        runtime.shutdown_background();
+    })?;
     Ok((Worker { hand, open }, thread))
 }
 

@@ -261,7 +261,7 @@ mod tests {
     /// What a resolver does that answers SERVFAIL, one that answers after 30 seconds, and one that answers.
     async fn dns(kind: &str) -> LookedUp {
         match kind {
-            "servfail" => Err("temporary failure in name resolution".to_owned()),
+            "servfail" => return Err("temporary failure in name resolution".to_owned()),
             "slow" => tokio::time::sleep(Duration::from_secs(30)).await,
             _ => {}
         }
