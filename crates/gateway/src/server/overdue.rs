@@ -108,3 +108,33 @@ pub(super) async fn within<W: Future>(due: impl Fn() -> Option<Instant>, work: W
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn f11_a_connection_is_bound_by_the_exchange_that_is_going_on_and_by_no_older_one() {
+        let exchanges = Exchanges::default();
+        let now = clock::instant();
+        let first = exchanges.begin();
+        assert_eq!(exchanges.due(), None, "until its answer begins, an exchange is looked at");
+        first.answered(Some(now));
+        assert_eq!(exchanges.due(), Some(now + GRACE));
+        drop(first);
+        assert_eq!(
+            exchanges.due(),
+            None,
+            "a kept connection may rest beyond the deadline of its last exchange"
+        );
+        let second = exchanges.begin();
+        assert_eq!(exchanges.due(), None);
+        second.answered(None);
+        assert!(now + UNTAKEN_MAX <= exchanges.due().unwrap());
+        let own = exchanges.take_latest().unwrap();
+        assert_eq!(exchanges.due(), None, "an HTTP/2 stream's deadline is not its connection's");
+        assert!(own.get().is_some());
+        assert!(exchanges.take_latest().is_none());
+    }
+}
