@@ -119,12 +119,9 @@ impl KeySet {
         if known.is_some() && self.state().is_fresh(now) {
             return known;
         }
-        if !self.state().may_fetch(now) {
-            return known;
-        }
-        // Who has a key does not wait for another one's fetch.
         let flight = match (&known, self.flight.try_lock()) {
             (_, Ok(flight)) => flight,
+            // Who has a key does not wait for another one's fetch.
             (Some(_), Err(_)) => return known,
             (None, Err(_)) => self.flight.lock().await,
         };

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -18,6 +20,7 @@ pub(super) struct Key {
     pub(super) id: &'static str,
     pub(super) algorithm: Algorithm,
     pub(super) private: EncodingKey,
+    public: Value,
 }
 
 impl Key {
@@ -34,20 +37,37 @@ impl Key {
                     .unwrap()
                     .as_ref(),
             ),
-            Algorithm::EdDSA => EncodingKey::from_ed_der(Ed25519KeyPair::generate_pkcs8(&random).unwrap().as_ref()),
+            Algorithm::EdDSA => {
+                let pair = Ed25519KeyPair::generate().unwrap();
+                let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+                let public = json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": id, "x": x});
+                let private = EncodingKey::from_ed_der(pair.to_pkcs8v1().unwrap().as_ref());
+                return Self {
+                    id,
+                    algorithm,
+                    private,
+                    public,
+                };
+            }
             _ => {
                 let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
                 let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
                 EncodingKey::from_rsa_der(&pkcs1(der.as_ref()))
             }
         };
-        Self { id, algorithm, private }
+        let mut jwk = Jwk::from_encoding_key(&private, algorithm).unwrap();
+        jwk.common.key_id = Some(id.into());
+        let public = serde_json::to_value(jwk).unwrap();
+        Self {
+            id,
+            algorithm,
+            private,
+            public,
+        }
     }
 
     pub(super) fn public(&self) -> Value {
-        let mut jwk = Jwk::from_encoding_key(&self.private, self.algorithm).unwrap();
-        jwk.common.key_id = Some(self.id.into());
-        serde_json::to_value(jwk).unwrap()
+        self.public.clone()
     }
 
     pub(super) fn sign(&self, claims: &Value) -> String {

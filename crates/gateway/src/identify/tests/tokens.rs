@@ -34,7 +34,7 @@ fn issuer(url: &str) -> Issuer {
     }
 }
 
-fn issuers(provider: &Provider) -> Issuers {
+fn trusting(provider: &Provider) -> Issuers {
     Issuers::build(vec![issuer(&provider.url())], None).unwrap()
 }
 
@@ -76,7 +76,7 @@ async fn tokens_of_every_kind_of_key_are_believed() {
         Key::new("ed", Named::EdDSA),
     ];
     let provider = Provider::start(&keys.iter().collect::<Vec<_>>());
-    let (issuers, now) = (issuers(&provider), clock::now());
+    let (issuers, now) = (trusting(&provider), clock::now());
     for key in &keys {
         let token = key.sign(&claims(now));
         let said = [("authorization", format!("Bearer {token}"))];
@@ -97,7 +97,7 @@ async fn tokens_of_every_kind_of_key_are_believed() {
 async fn refused_tokens() {
     let (key, stranger) = (Key::new("k", Named::ES256), Key::new("k", Named::ES256));
     let provider = Provider::start(&[&key]);
-    let (issuers, now) = (issuers(&provider), clock::now());
+    let (issuers, now) = (trusting(&provider), clock::now());
     let (client, now_s, good) = (client(), now.unix.as_secs(), claims(now));
     let signed = |name: &str, value: Value| key.sign(&with(good.clone(), name, value));
     let right = key.sign(&good);
@@ -196,7 +196,7 @@ async fn refused_tokens() {
 async fn a_token_needs_a_team_that_exists_and_a_user_who_is_not_disabled() {
     let key = Key::new("k", Named::ES256);
     let provider = Provider::start(&[&key]);
-    let (issuers, now) = (issuers(&provider), clock::now());
+    let (issuers, now) = (trusting(&provider), clock::now());
     let rows = [
         ("sales", "ann", None),
         ("nowhere", "ann", Some("team does not exist")),
@@ -220,7 +220,7 @@ async fn keys_rotate_and_are_asked_for_once_in_half_a_minute() {
         Key::new("3", Named::ES256),
     );
     let provider = Provider::start(&[&first]);
-    let (issuers, client, now) = (issuers(&provider), client(), clock::now());
+    let (issuers, client, now) = (trusting(&provider), client(), clock::now());
     let at = |seconds| later(now, Duration::from_secs(seconds));
     // Many at once, one fetch.
     let tokens: Vec<String> = (0..50).map(|n| first.sign(&with(claims(now), "jti", json!(n)))).collect();
@@ -232,7 +232,7 @@ async fn keys_rotate_and_are_asked_for_once_in_half_a_minute() {
         assert!(one.await.is_ok());
     }
     let mut together = tokio::task::JoinSet::new();
-    let shared = Arc::new(issuers_of(&provider));
+    let shared = Arc::new(trusting(&provider));
     for token in tokens {
         let (shared, client) = (Arc::clone(&shared), client.clone());
         together.spawn(async move { shared.subject(&client, &token, now).await.is_ok() });
@@ -270,17 +270,13 @@ async fn keys_rotate_and_are_asked_for_once_in_half_a_minute() {
     assert!(issuers.subject(&client, &third.sign(&claims(after)), after).await.is_ok());
 }
 
-fn issuers_of(provider: &Provider) -> Issuers {
-    issuers(provider)
-}
-
 #[tokio::test]
 async fn a_shared_secret_in_a_key_set_opens_nothing() {
     let key = Key::new("k", Named::ES256);
     let provider = Provider::start(&[]);
     let secret = json!({"kty": "oct", "kid": "s", "alg": "HS256", "k": "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3I"});
     provider.answer(200, &json!({"keys": [secret, key.public()]}).to_string());
-    let (issuers, client, now) = (issuers(&provider), client(), clock::now());
+    let (issuers, client, now) = (trusting(&provider), client(), clock::now());
     let header = jsonwebtoken::Header {
         kid: Some("s".into()),
         ..jsonwebtoken::Header::new(Named::HS256)
@@ -295,7 +291,7 @@ async fn a_shared_secret_in_a_key_set_opens_nothing() {
 async fn r_a2_ten_thousand_tokens_with_the_same_beginning_are_never_taken_for_each_other() {
     let key = Key::new("k", Named::EdDSA);
     let provider = Provider::start(&[&key]);
-    let (issuers, client, now) = (issuers(&provider), client(), clock::now());
+    let (issuers, client, now) = (trusting(&provider), client(), clock::now());
     // Same header, and the same first claims: the tokens differ from their third hundred bytes on.
     let padding = "p".repeat(200);
     let sign = |n: u32| {
@@ -317,7 +313,7 @@ async fn r_a2_ten_thousand_tokens_with_the_same_beginning_are_never_taken_for_ea
 async fn a_remembered_token_ends_when_it_ends() {
     let key = Key::new("k", Named::ES256);
     let provider = Provider::start(&[&key]);
-    let (issuers, client, now) = (issuers(&provider), client(), clock::now());
+    let (issuers, client, now) = (trusting(&provider), client(), clock::now());
     let token = key.sign(&with(claims(now), "exp", json!(now.unix.as_secs() + 30)));
     let at = |seconds| later(now, Duration::from_secs(seconds));
     assert!(issuers.subject(&client, &token, now).await.is_ok());
