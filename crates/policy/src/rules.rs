@@ -10,6 +10,7 @@
 mod claims;
 mod compile;
 mod facts;
+mod parse;
 mod tree;
 
 #[cfg(test)]

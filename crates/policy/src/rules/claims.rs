@@ -6,7 +6,7 @@ use cel::context::VariableResolver;
 use cel::{Context, Program, Value};
 use serde::Serialize;
 
-use super::compile::parse;
+use super::parse::{parse, position};
 use super::{ConditionError, Position};
 
 /// The claims of a verified token.
@@ -125,5 +125,5 @@ fn place_of(text: &str, name: &str) -> Position {
         !before.is_some_and(word) && !after.is_some_and(|character| word(character) && character != '.')
     };
     let at = text.match_indices(name).find(stands_alone).map_or(0, |(at, _)| at);
-    super::compile::position(text, text.get(..at).map_or(0, |before| before.chars().count()))
+    position(text, text.get(..at).map_or(0, |before| before.chars().count()))
 }
