@@ -84,7 +84,7 @@ pub struct Journal {
     shared: Arc<Shared>,
     syncing: Option<JoinHandle<()>>,
     /// Locked as long as it is open.
-    _lock: File,
+    lock: File,
 }
 
 /// A buffer that grew beyond this is not kept for the next append.
@@ -120,7 +120,7 @@ impl Journal {
         let journal = Self {
             shared,
             syncing: Some(syncing),
-            _lock: lock,
+            lock,
         };
         Ok((journal, recovery))
     }
@@ -238,6 +238,8 @@ impl Drop for Journal {
             // A panic of the thread has been reported; there is nothing left to do about it.
             let _ = syncing.join();
         }
+        // At once, also where a child process that was just forked has the file open.
+        let _ = self.lock.unlock();
     }
 }
 

@@ -10,11 +10,13 @@ use super::units::Complaint;
 use super::{MOCK, World};
 
 mod access;
+mod callers;
 mod listen;
 mod models;
 mod patterns;
 mod providers;
 mod routes;
+mod rules;
 
 /// Checks a config that has the right shape. `document` is the tree that `raw` was read from; `written` the one before pruning, whose names
 /// count as known, so that one mistake is told once.
@@ -32,7 +34,9 @@ pub(super) fn check(raw: &Raw, document: &Document, written: &Document, world: &
     providers::check(&mut context);
     models::check(&mut context);
     routes::check(&mut context);
+    rules::check(&mut context);
     access::check(&mut context);
+    callers::check(&mut context);
     context.problems
 }
 

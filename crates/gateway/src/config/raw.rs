@@ -9,12 +9,21 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use super::units::{Address, Auth, BaseUrl, IpRange, Moment, Period, SecretRef, Size};
+pub use super::units::{
+    Address, Auth, BaseUrl, Database, Decimal, Dimension, HookUrl, IpRange, Moment, Money, Period, Rate, SecretRef, Share, Size, Window,
+    Zone,
+};
+
+mod callers;
+mod rules;
+
+pub use callers::{Claims, Issuer, Scope, User};
+pub use rules::{Alerts, Budget, Durability, Ledger, Limit, OnExceed, OnExceedMap, OnExceedWord, Price, Spending, Webhook, Weekday};
 
 /// The whole file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(extend("x-not-yet" = ["limits", "budgets", "guardrails", "alerts", "observability"]))]
+#[schemars(extend("x-not-yet" = ["guardrails", "observability"]))]
 pub struct Raw {
     /// Where callers reach the model APIs: an IP address and a port. A public address needs at least one entry in `keys`.
     pub listen: Address,
@@ -22,12 +31,17 @@ pub struct Raw {
     pub admin: Admin,
     /// The folder of the embedded database, the journal and the last good config; made when it is absent.
     pub data_dir: PathBuf,
-    /// Where durable state lives.
+    /// Where durable state lives: `embedded` in `data_dir`, or a PostgreSQL as `postgres://user@host/name`, or a reference to such an address
+    /// where it holds a password.
     pub database: Database,
+    /// How what is spent is written down.
+    pub ledger: Ledger,
     /// Where limits, budgets and caches are counted.
     pub shared_state: SharedState,
     /// Bounds of the process itself.
     pub server: Server,
+    /// Whose days and months budgets are counted in, where they name no zone of their own.
+    pub time_zone: Zone,
     /// The vendors and endpoints that answer, by name. A name of the catalog needs only its credentials; any other name says its
     /// `base_url` and `dialect`. `mock` is the built-in simulated provider.
     #[schemars(example = serde_json::json!({"openai": {"credentials": ["env:OPENAI_API_KEY"]}}))]
@@ -38,9 +52,27 @@ pub struct Raw {
     /// What applications ask for, by name: which models serve it, and what happens when one fails.
     #[schemars(example = serde_json::json!({"support-chat": {"targets": [{"model": "openai/gpt-4o"}]}}))]
     pub routes: BTreeMap<String, Route>,
+    /// How much may be asked for, in calls, tokens and calls at the same time.
+    #[schemars(example = serde_json::json!([{"name": "fair use", "per": ["user"], "requests": "1000/hour"}]))]
+    pub limits: Vec<Limit>,
+    /// How much may be spent.
+    #[schemars(example = serde_json::json!([{"name": "team month", "per": ["team"], "amount": "2000 USD", "window": "month"}]))]
+    pub budgets: Vec<Budget>,
+    /// How spending is treated where no budget says otherwise.
+    pub spending: Spending,
+    /// Who is told when a budget's threshold is passed.
+    pub alerts: Alerts,
     /// Who may call what, by team name.
     #[schemars(example = serde_json::json!({"support": {"routes": ["support-chat"]}}))]
     pub teams: BTreeMap<String, Team>,
+    /// The users, by name. A user that a key names need not stand here.
+    #[schemars(example = serde_json::json!({"ada": {"team": "support"}}))]
+    pub users: BTreeMap<String, User>,
+    /// Identity providers whose tokens are taken in place of keys, by name.
+    #[schemars(example = serde_json::json!({"company": {
+        "issuer": "https://login.example.com", "audiences": ["tollgate"], "claims": {"team": "department"}
+    }}))]
+    pub issuers: BTreeMap<String, Issuer>,
     /// The callers' keys.
     #[schemars(example = serde_json::json!([{"name": "support-backend", "team": "support", "secret": "env:SUPPORT_KEY"}]))]
     pub keys: Vec<Key>,
@@ -53,12 +85,20 @@ impl Default for Raw {
             admin: Admin::default(),
             data_dir: PathBuf::from("./tollgate-data"),
             database: Database::default(),
+            ledger: Ledger::default(),
             shared_state: SharedState::default(),
             server: Server::default(),
+            time_zone: Zone::default(),
             providers: BTreeMap::new(),
             models: BTreeMap::new(),
             routes: BTreeMap::new(),
+            limits: Vec::new(),
+            budgets: Vec::new(),
+            spending: Spending::default(),
+            alerts: Alerts::default(),
             teams: BTreeMap::new(),
+            users: BTreeMap::new(),
+            issuers: BTreeMap::new(),
             keys: Vec::new(),
         }
     }
@@ -79,16 +119,6 @@ impl Default for Admin {
             listen: Address::loopback(8081),
         }
     }
-}
-
-/// Where durable state lives.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(extend("x-not-yet" = ["postgres://*", "postgresql://*"]))]
-pub enum Database {
-    /// In `data_dir`.
-    #[default]
-    Embedded,
 }
 
 /// Where limits, budgets and caches are counted.
@@ -167,7 +197,7 @@ pub enum Dialect {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
-    extend("x-not-yet" = ["price", "status", "clearance"]),
+    extend("x-not-yet" = ["status", "clearance"]),
     example = serde_json::json!({"provider": "openai", "upstream_model": "gpt-4o"})
 )]
 pub struct Model {
@@ -181,6 +211,12 @@ pub struct Model {
     /// The team that answers for the model; shown, not enforced.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// What it costs, in USD per million tokens; the catalog's price when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Lets the model be called although nobody knows what it costs; it then counts as free.
+    #[serde(default)]
+    pub allow_unpriced: bool,
 }
 
 /// What applications ask for.
@@ -346,13 +382,22 @@ pub struct Team {
     pub routes: Vec<String>,
     /// Names under `models`, `provider/upstream-model`, or patterns.
     pub models: Vec<String>,
+    /// The features that the team's callers may name; any when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+    /// Words of your own that limits and budgets can count by, as in `per: [tag:tier]`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({"tier": "gold"}))]
+    pub tags: BTreeMap<String, String>,
+    /// Refuses all of the team's keys and tokens for now.
+    pub disabled: bool,
 }
 
 /// A caller's key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
-    extend("x-not-yet" = ["label", "scopes", "features", "concurrent"]),
+    extend("x-not-yet" = ["label"]),
     example = serde_json::json!({"name": "support-backend", "team": "support", "secret": "env:SUPPORT_KEY"})
 )]
 pub struct Key {
@@ -368,6 +413,13 @@ pub struct Key {
     /// The application or use case that calls are counted to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feature: Option<String>,
+    /// The features that a call with this key may choose from, by the header `x-tollgate-feature`; `feature` alone when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<Vec<String>>,
+    /// Words of your own, which stand above the team's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(example = serde_json::json!({"tier": "gold"}))]
+    pub tags: BTreeMap<String, String>,
     /// Where the key itself is read from: any text of 8 or more printable characters.
     #[schemars(example = &"env:SUPPORT_KEY")]
     pub secret: SecretRef,
@@ -390,4 +442,12 @@ pub struct Key {
     #[schemars(length(min = 1), example = serde_json::json!(["10.0.0.0/8"]))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_ips: Option<Vec<IpRange>>,
+    /// What the key may be used for; everything when absent.
+    #[schemars(length(min = 1), example = serde_json::json!(["chat"]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<Scope>>,
+    /// Calls at the same time.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent: Option<u32>,
 }

@@ -8,10 +8,12 @@ use expect_test::Expect;
 use super::{Checked, Vendor, World, read};
 
 mod access;
+mod callers;
 mod example;
 mod limits;
 mod names;
 mod routes;
+mod rules;
 mod structure;
 mod syntax;
 mod values;
@@ -39,6 +41,8 @@ fn env(name: &str) -> Option<String> {
         "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" | "ANTHROPIC_API_KEY_2" => "sk-proj-0123456789",
         "SUPPORT_KEY" => "sk-kept-support-00000-0123456789012345678901234567890123456789012000000",
         "PLATFORM_KEY" => "sk-kept-platform-0000-0123456789012345678901234567890123456789012000000",
+        "ALERT_SECRET" => "a-secret-that-signs-alerts-0123456789",
+        "DATABASE_URL" => "postgres://tollgate:hunter2-hunter2@db/tollgate",
         "WEAK" => "only-18-characters",
         "SHORT" => "seven77",
         "SPACED" => "two words",

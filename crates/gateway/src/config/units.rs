@@ -4,10 +4,17 @@
 use std::fmt;
 use std::time::Duration;
 
+mod calendar;
 mod network;
+mod places;
+mod quantity;
 mod secret;
 
+pub use calendar::{Window, Zone};
 pub use network::{Address, Auth, BaseUrl, IpRange};
+pub(super) use places::is_tag;
+pub use places::{Database, Dimension, HookUrl};
+pub use quantity::{Decimal, Money, Rate, Share};
 pub use secret::{Secret, SecretRef};
 
 /// Why a text is not one of its kind, and what to write instead.
@@ -48,6 +55,14 @@ pub(super) static FORMATS: &[Format] = &[
     (Auth::FORMAT, |text| Auth::parse(text).map(drop)),
     (IpRange::FORMAT, |text| IpRange::parse(text).map(drop)),
     (SecretRef::FORMAT, |text| SecretRef::parse(text).map(drop)),
+    (Rate::FORMAT, |text| Rate::parse(text).map(drop)),
+    (Money::FORMAT, |text| Money::parse(text).map(drop)),
+    (Share::FORMAT, |text| Share::parse(text).map(drop)),
+    (Window::FORMAT, |text| Window::parse(text).map(drop)),
+    (Zone::FORMAT, |text| Zone::parse(text).map(drop)),
+    (Dimension::FORMAT, |text| Dimension::parse(text).map(drop)),
+    (HookUrl::FORMAT, |text| HookUrl::parse(text).map(drop)),
+    (Database::FORMAT, |text| Database::parse(text).map(drop)),
 ];
 
 /// Gives a type with `parse(&str) -> Result<Self, Complaint>` and `Display` its serde and schema sides.

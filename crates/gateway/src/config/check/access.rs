@@ -1,13 +1,12 @@
 //! Teams and callers' keys: every key has a team, a name and a secret of its own, and what it may call exists.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tollgate_policy::key::Presented;
 
 use super::super::document::Path;
 use super::super::raw::Key;
-use super::super::suggest::{did_you_mean, listed};
-use super::super::units::{Secret, shown};
+use super::super::units::{Secret, is_tag, shown};
 use super::Context;
 
 /// A caller's secret is refused below this length, in characters.
@@ -22,6 +21,7 @@ pub(super) fn check(context: &mut Context<'_>) {
         context.own_name(&path, name);
         context.route_patterns(&path.key("routes"), &team.routes);
         context.model_patterns(&path.key("models"), &team.models);
+        tags(context, &path.key("tags"), &team.tags);
         if team.routes.is_empty() && team.models.is_empty() && context.document.is_whole(&path) {
             context.warning(
                 &path,
@@ -37,6 +37,7 @@ pub(super) fn check(context: &mut Context<'_>) {
         let path = Path::of("keys").index(index);
         names(context, &path, key, &mut seen);
         secret(context, &path.key("secret"), key, (&mut secrets, &mut ids));
+        attribution(context, &path, key);
         times(context, &path, key);
         context.route_patterns(&path.key("routes"), key.routes.as_deref().unwrap_or_default());
         context.model_patterns(&path.key("models"), key.models.as_deref().unwrap_or_default());
@@ -60,16 +61,45 @@ fn names<'a>(context: &mut Context<'_>, path: &Path, key: &'a Key, seen: &mut Ha
             "give each key a name of its own",
         );
     }
-    if context.names.teams.contains(&key.team) {
-        return;
+    context.team(&path.key("team"), &key.team);
+}
+
+/// What a key says of whom its calls are counted to: it agrees with what stands elsewhere.
+fn attribution(context: &mut Context<'_>, path: &Path, key: &Key) {
+    let raw = context.raw;
+    if let Some((name, user)) = key.user.as_ref().and_then(|name| raw.users.get_key_value(name))
+        && user.team != key.team
+    {
+        context.error(
+            &path.key("user"),
+            format!("the user \"{}\" is of the team \"{}\"", shown(name), shown(&user.team)),
+            "give the key that team, or another user",
+        );
     }
-    let known = || context.names.teams.iter().map(String::as_str);
-    let remedy = match did_you_mean(&key.team, known()) {
-        Some(near) => near,
-        None if known().next().is_none() => "add it under teams".to_owned(),
-        None => format!("add it under teams; known: {}", listed(known())),
-    };
-    context.error(&path.key("team"), format!("no team \"{}\"", shown(&key.team)), remedy);
+    let named = key.feature.iter().map(|feature| (path.key("feature"), feature));
+    let chosen = key.features.iter().flatten().enumerate();
+    let chosen = chosen.map(|(index, feature)| (path.key("features").index(index), feature));
+    let of_team = raw.teams.get(&key.team).and_then(|team| team.features.as_ref());
+    for (path, feature) in named.chain(chosen) {
+        if of_team.is_some_and(|of_team| !of_team.contains(feature)) {
+            let reason = format!("the team \"{}\" has no feature \"{}\"", shown(&key.team), shown(feature));
+            context.error(&path, reason, "add it to the team's features");
+        }
+    }
+    if let (Some(feature), Some(features)) = (&key.feature, &key.features)
+        && !features.contains(feature)
+    {
+        let reason = format!("\"{}\" is not among the key's features", shown(feature));
+        context.error(&path.key("feature"), reason, "add it to features");
+    }
+    tags(context, &path.key("tags"), &key.tags);
+}
+
+fn tags(context: &mut Context<'_>, path: &Path, tags: &BTreeMap<String, String>) {
+    for name in tags.keys().filter(|name| !is_tag(name)) {
+        let remedy = "use up to 64 of the characters a-z 0-9 _ . -";
+        context.error_at_key(&path.key(name), "this cannot be the name of a tag", remedy);
+    }
 }
 
 /// Keys by their secrets, and those of our own form by their ids.

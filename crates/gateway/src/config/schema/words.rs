@@ -155,6 +155,7 @@ fn expected_name(kind: &str) -> &str {
         "array" => "a list",
         "string" => "text",
         "integer" => "a whole number",
+        "number" => "a number",
         "boolean" => "true or false",
         other => other,
     }

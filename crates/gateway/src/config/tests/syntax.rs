@@ -223,13 +223,13 @@ admin: { listen: 127.0.0.1:8081, listen: 127.0.0.1:8082 }
 listen: 127.0.0.1:8083
 providers: { openai: { credentials: [env:OPENAI_API_KEY] } }
 models: { a: { provider: openai } }
-limits: []
+guardrails: []
 ",
         &expect![[r#"
-    2:34 the key "listen" is here a second time; it was first on line 2; keep one of the two
-    3:1 the key "listen" is here a second time; it was first on line 1; keep one of the two
-    6:1 limits: "limits" is not yet supported; leave it out for now
-"#]],
+            2:34 the key "listen" is here a second time; it was first on line 2; keep one of the two
+            3:1 the key "listen" is here a second time; it was first on line 1; keep one of the two
+            6:1 guardrails: "guardrails" is not yet supported; leave it out for now
+        "#]],
     );
 }
 

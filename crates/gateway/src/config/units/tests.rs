@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Address, Auth, BaseUrl, Complaint, IpRange, Moment, Period, SecretRef, Size, looks_like_secret, shown};
+use super::{
+    Address, Auth, BaseUrl, Complaint, Dimension, IpRange, Moment, Money, Period, Rate, SecretRef, Share, Size, Window, Zone,
+    looks_like_secret, shown,
+};
 
 /// What a text is read as and written again, or the complaint.
 fn text<T: ToString>(parsed: Result<T, Complaint>) -> String {
@@ -176,4 +179,85 @@ fn what_looks_like_a_secret_is_not_quoted() {
     }
     assert_eq!(shown("a\nb\u{1b}[31m"), "a\u{fffd}b\u{fffd}[31m");
     assert_eq!(shown(&"x".repeat(200)).chars().count(), 81);
+}
+
+#[test]
+fn rates() {
+    let rows = [
+        ("1000/hour", "1k/hour"),
+        ("1001/hour", "1001/hour"),
+        ("100k/minute", "100k/minute"),
+        ("20/10s", "20/10s"),
+        ("60/60s", "60/minute"),
+        ("5 / second", "5/second"),
+        ("2M/month", "2M/month"),
+        ("1/30d", "1/month"),
+        ("0/day", "0/day"),
+        ("1K/day", "! \"1K\" is not a number"),
+        ("/day", "! \"\" is not a number"),
+        ("1/500ms", "! the window 500ms is not between a second and a month"),
+        ("1/31d", "! the window 31d is not between a second and a month"),
+        ("1/year", "! \"year\" is not a window: second, minute, hour, day, week, month"),
+        ("1000", "! \"1000\" is not a rate"),
+    ];
+    for (given, expected) in rows {
+        assert_eq!(text(Rate::parse(given)), expected, "{given}");
+    }
+    let rate = Rate::parse("100k/hour").unwrap();
+    assert_eq!((rate.count(), rate.window().as_secs()), (100_000, 3_600));
+}
+
+#[test]
+fn money() {
+    let rows = [
+        ("5 USD", "5 USD"),
+        ("0.50 USD", "0.5 USD"),
+        ("2000.000000001 USD", "2000.000000001 USD"),
+        ("1.0000000000 USD", "1 USD"),
+        ("0 USD", "0 USD"),
+        (
+            "0.0000000001 USD",
+            "! the amount 0.0000000001 is finer than a billionth of a dollar",
+        ),
+        ("5", "! \"5\" is not an amount of money"),
+        ("5USD", "! \"5USD\" is not an amount of money"),
+        ("-5 USD", "! the amount -5 is negative"),
+        ("5 EUR", "! \"EUR\" is not a currency that is counted in; only USD is"),
+        (".5 USD", "! \".5\" is not a number"),
+        ("5. USD", "! \"5.\" is not a number"),
+        ("1,000 USD", "! \"1,000\" is not a number"),
+        ("5000000000 USD", "! the amount 5000000000 is too large"),
+        ("99999999999999999999 USD", "! \"99999999999999999999\" is not a number"),
+    ];
+    for (given, expected) in rows {
+        assert_eq!(text(Money::parse(given)), expected, "{given}");
+    }
+    assert_eq!(Money::parse("0.25 USD").unwrap().get().0, 250_000_000);
+}
+
+#[test]
+fn shares_windows_zones_and_dimensions() {
+    let share = |given| text(Share::parse(given));
+    assert_eq!([share("80%"), share("2.5%"), share("0.01%")], ["80%", "2.5%", "0.01%"]);
+    assert_eq!(
+        [share("80"), share("1001%"), share("0.001%")].map(|said| said.starts_with('!')),
+        [true; 3]
+    );
+    assert_eq!(Share::parse("80%").unwrap().per_ten_thousand(), 8_000);
+    for given in ["day", "week", "month", "quarter", "never", "request", "rolling 30d"] {
+        assert_eq!(text(Window::parse(given)), given);
+    }
+    assert!(text(Window::parse("30d")).starts_with('!'));
+    for given in ["UTC", "Europe/Berlin", "America/Havana"] {
+        assert_eq!(text(Zone::parse(given)), given);
+    }
+    for given in ["", "Etc/Unknown", "CEST", "Europe/Berln", "/etc/passwd", "../UTC"] {
+        assert!(text(Zone::parse(given)).starts_with('!'), "{given}");
+    }
+    for given in ["team", "user", "key", "feature", "route", "model", "provider", "tag:my-tier.1"] {
+        assert_eq!(text(Dimension::parse(given)), given);
+    }
+    for given in ["", "Team", "tag:", "tag:a b", "tag:É"] {
+        assert!(text(Dimension::parse(given)).starts_with('!'), "{given}");
+    }
 }
