@@ -1,10 +1,11 @@
-//! The chores of the repository: `cargo xtask tidy`, `test`, `bench` and `prices`. It knows the shape of the tree and the tools around it,
-//! and nothing of the product: it depends on none of our crates.
+//! The chores of the repository: `cargo xtask tidy`, `test`, `bench`, `prices` and `simulate`. It knows the shape of the tree and the
+//! tools around it, and of the product the pure core alone, which `simulate` drives.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to its user")]
 
 mod bench;
 mod metadata;
 mod prices;
+mod simulate;
 mod suite;
 mod tidy;
 
@@ -14,6 +15,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 
   bench [--help]   measure the gateway beside other proxies, and print a table
   prices --from FILE --date DATE   write catalog/prices.txt from a list of models
+  simulate [--seed N] [--seeds N] [--planted NAME]
+                   drive the accounts of money from seeds, and check after every step that none is lost
   tidy [--write]   check the shape of the tree; --write adds the missing `mod` lines
   test [NAME...]   run every test, or only the named suites (cargo, or a folder of tests/), and count them
 ";
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "bench" => bench::run(rest),
         "prices" => prices::run(rest),
+        "simulate" => simulate::run(rest),
         "tidy" => tidy::run(rest),
         "test" => suite::run(rest),
         "help" | "--help" | "-h" => {

@@ -210,6 +210,7 @@ impl Accounts {
     pub fn balance(&mut self, now_ms: u64, account: AccountId) -> Option<(i64, i64)> {
         let now = self.clock(now_ms);
         let found = self.accounts.get_mut(&account)?;
+        found.turn(now);
         Some((found.balance(now).posted, found.pending()))
     }
 

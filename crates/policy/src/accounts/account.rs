@@ -85,6 +85,11 @@ impl Account {
             self.version = version;
             self.adopt(now_ms, gauge);
         }
+        self.turn(now_ms);
+    }
+
+    /// Leaves a period that has ended.
+    pub(super) fn turn(&mut self, now_ms: i64) {
         if let Counter::Periods(spans) = &mut self.counter
             && !spans.current.period.contains(now_ms.div_euclid(1000))
         {

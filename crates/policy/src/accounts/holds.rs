@@ -288,7 +288,7 @@ impl Open {
             .iter()
             .enumerate()
             .filter(|(_, one)| matches!(one.role, Role::Kept | Role::Attempt));
-        lines.map(|(at, one)| (at, more(one))).collect()
+        lines.map(|(at, one)| (at, more(one))).filter(|(_, more)| *more > 0).collect()
     }
 
     /// How much the call's own lines lack to a total.
@@ -325,6 +325,14 @@ impl Open {
     fn charges(&self, grown: &[(usize, i64)]) -> Vec<Charge> {
         let held = |at: usize| self.held.get(at);
         grown.iter().filter_map(|(at, more)| held(*at)?.charge(*more)).collect()
+    }
+}
+
+impl Reserved {
+    /// Its number, by which [`Expired`] names it.
+    #[must_use]
+    pub const fn id(&self) -> u64 {
+        self.id
     }
 }
 
