@@ -39,7 +39,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, String> {
             Ok(run) => {
                 steps += u64::from(STEPS);
                 if seeds.end - seeds.start == 1 {
-                    println!("seed {seed}: trace {:016x}, {} calls answered, {} crashes", run.trace, run.answered, run.crashes);
+                    println!(
+                        "seed {seed}: trace {:016x}, {} calls answered, {} crashes",
+                        run.trace, run.answered, run.crashes
+                    );
                 }
             }
             Err(broken) => {

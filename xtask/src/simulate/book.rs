@@ -112,7 +112,9 @@ impl Line {
 pub(crate) fn lines(limits: &[Limit], budgets: &[Budget], subject: &Subject<'_>, part: Part, now: i64) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut add = |name: &str, per: &[Dimension], measure: Measure, span: Span, (limit, cap): (i64, i64)| {
-        let of_attempt = per.iter().any(|dimension| matches!(dimension, Dimension::Model | Dimension::Provider));
+        let of_attempt = per
+            .iter()
+            .any(|dimension| matches!(dimension, Dimension::Model | Dimension::Provider));
         let Some(values) = subject.values(per) else { return };
         if of_attempt == (part == Part::Attempt) {
             lines.push(Line {
@@ -137,11 +139,23 @@ pub(crate) fn lines(limits: &[Limit], budgets: &[Budget], subject: &Subject<'_>,
         for (measure, rate) in rates {
             if let Some(rate) = rate {
                 let length = i64::try_from(rate.per.length_ms()).unwrap_or(0);
-                add(&limit.name, &limit.per, measure, Span::Sliding(length), (i64::try_from(rate.amount).unwrap_or(0), i64::MAX));
+                add(
+                    &limit.name,
+                    &limit.per,
+                    measure,
+                    Span::Sliding(length),
+                    (i64::try_from(rate.amount).unwrap_or(0), i64::MAX),
+                );
             }
         }
         if let Some(calls) = limit.concurrent {
-            add(&limit.name, &limit.per, Measure::Concurrent, Span::Level, (i64::try_from(calls).unwrap_or(0), i64::MAX));
+            add(
+                &limit.name,
+                &limit.per,
+                Measure::Concurrent,
+                Span::Level,
+                (i64::try_from(calls).unwrap_or(0), i64::MAX),
+            );
         }
     }
     for budget in budgets {

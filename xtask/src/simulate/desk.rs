@@ -67,11 +67,16 @@ impl Desk {
         }
         let call = rules.scoped(&seen, Part::Call, |_| true);
         let attempt = rules.scoped(&seen, Part::Attempt, |_| !self.has(Planted::AttemptNotReserved));
-        let demand = if self.has(Planted::ReserveNothing) { Demand::default() } else { demand };
+        let demand = if self.has(Planted::ReserveNothing) {
+            Demand::default()
+        } else {
+            demand
+        };
         let now = if self.has(Planted::ClockRunsAhead) { now + 86_400_000 } else { now };
         let mut reserved = self.accounts.reserve(now, entered, &[&call, &attempt], demand, expires)?;
         if !self.has(Planted::NamesNotJournaled) {
-            self.journal.extend(std::mem::take(&mut reserved.opened).into_iter().map(Entry::Opened));
+            self.journal
+                .extend(std::mem::take(&mut reserved.opened).into_iter().map(Entry::Opened));
         }
         if !self.has(Planted::HoldNotJournaled) {
             self.journal.push(Entry::Hold(Hold {
@@ -95,7 +100,11 @@ impl Desk {
     }
 
     pub(crate) fn extend(&mut self, now: u64, rules: &RuleSet, call: (&str, &Reserved), more: Demand) -> Result<(), Denied> {
-        let asked = if self.has(Planted::ExtensionNotHeld) { Demand::default() } else { more };
+        let asked = if self.has(Planted::ExtensionNotHeld) {
+            Demand::default()
+        } else {
+            more
+        };
         let charges = self.accounts.extend(now, call.1, rules, asked)?;
         if !self.has(Planted::ExtensionNotJournaled) {
             self.grown(now, call.0, more.money, charges);
@@ -114,8 +123,16 @@ impl Desk {
         if self.has(Planted::SwitchStaysPut) {
             return Ok(());
         }
-        let spent = if self.has(Planted::SpentForgotten) { Demand::default() } else { spent };
-        let next = if self.has(Planted::SwitchNotRepriced) { Demand::default() } else { next };
+        let spent = if self.has(Planted::SpentForgotten) {
+            Demand::default()
+        } else {
+            spent
+        };
+        let next = if self.has(Planted::SwitchNotRepriced) {
+            Demand::default()
+        } else {
+            next
+        };
         let scoped = rules.scoped(subject, Part::Attempt, |_| true);
         let moved = self.accounts.switch(now, call.1, &scoped, (spent, next))?;
         self.journal.extend(moved.opened.into_iter().map(Entry::Opened));
@@ -219,7 +236,10 @@ impl Desk {
                 }
             }
         }
-        let open = database.crashed(0).into_iter().map(|settlement| (settlement.request, settlement.charges));
+        let open = database
+            .crashed(0)
+            .into_iter()
+            .map(|settlement| (settlement.request, settlement.charges));
         self.open = open.map(|(request, charges)| (request.clone(), hold(request, charges))).collect();
         self.shipped = to;
     }
@@ -233,7 +253,11 @@ impl Desk {
         };
         let recover = || {
             let mut recovery = Recovery::new(self.charges(), self.open.values().cloned());
-            self.journal.get(from..).unwrap_or_default().iter().for_each(|entry| recovery.apply(entry));
+            self.journal
+                .get(from..)
+                .unwrap_or_default()
+                .iter()
+                .for_each(|entry| recovery.apply(entry));
             recovery
         };
         let (mut first, second) = (recover(), recover());

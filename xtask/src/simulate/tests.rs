@@ -18,12 +18,19 @@ fn f37_a_seed_does_the_same_each_time() {
     for (first, second) in &traces {
         assert_eq!(first, second);
     }
-    assert!(traces.windows(2).all(|pair| matches!(pair, [one, other] if one != other)), "another seed does something else");
+    assert!(
+        traces.windows(2).all(|pair| matches!(pair, [one, other] if one != other)),
+        "another seed does something else"
+    );
 }
 
 #[test]
 fn f38_every_planted_bug_is_found() {
     assert!(ALL.len() >= 25);
-    let missed: Vec<_> = ALL.iter().filter(|(bug, ..)| (0..SEEDS).all(|seed| simulate(seed, Some(*bug)).is_ok())).map(|row| row.1).collect();
+    let missed: Vec<_> = ALL
+        .iter()
+        .filter(|(bug, ..)| (0..SEEDS).all(|seed| simulate(seed, Some(*bug)).is_ok()))
+        .map(|row| row.1)
+        .collect();
     assert!(missed.is_empty(), "not found: {missed:?}");
 }

@@ -76,10 +76,12 @@ impl World {
                 all.extend(lines.into_iter().map(|line| (line.account, line)));
             }
         }
+        let mut desk = Desk::new(planted);
+        desk.accounts.sweep(BEGIN_MS);
         Self {
             all: all.into_values().collect(),
             dice: Dice::new(seed),
-            desk: Desk::new(planted),
+            desk,
             book: Book::default(),
             rules: RuleSet::new(0, limits.clone(), budgets.clone()),
             limits,
@@ -157,7 +159,10 @@ impl World {
 
     /// What is held on a line's account, in the window of an instant.
     fn pending(&self, line: &Line, at: i64) -> i64 {
-        let live = self.calls.iter().flat_map(|call| call.lines.iter().filter(|other| call.holds(other)));
+        let live = self
+            .calls
+            .iter()
+            .flat_map(|call| call.lines.iter().filter(|other| call.holds(other)));
         live.filter(|other| line.shares(other, at)).map(|other| other.amount).sum()
     }
 
@@ -198,16 +203,25 @@ impl World {
         let entered = self.desk.enter(self.wall, &self.rules, &who.subject(None));
         self.judge("a call", &wanted, entered.is_ok())?;
         let Ok(entered) = entered else { return Ok(()) };
-        lines.iter().filter(|line| line.measure == Measure::Requests).for_each(|line| self.book.post(line, 1, serial));
+        lines
+            .iter()
+            .filter(|line| line.measure == Measure::Requests)
+            .for_each(|line| self.book.post(line, 1, serial));
 
         let demand = self.demand();
-        let mut more: Vec<Line> = self.lines(who, None, Part::Call).into_iter().filter(|line| !line.is_call()).collect();
+        let mut more: Vec<Line> = self
+            .lines(who, None, Part::Call)
+            .into_iter()
+            .filter(|line| !line.is_call())
+            .collect();
         more.extend(self.lines(who, Some(model), Part::Attempt));
         more.iter_mut().for_each(|line| line.amount = line.of(demand));
         let wanted: Vec<_> = more.iter().map(|line| (line.clone(), line.amount, line.amount)).collect();
         let expires = self.now + 60_000 + self.dice.below(600_000);
         let subject = who.subject(Some(model));
-        let reserved = self.desk.reserve(self.wall, &self.rules, (&subject, &entered), demand, (&request, expires));
+        let reserved = self
+            .desk
+            .reserve(self.wall, &self.rules, (&subject, &entered), demand, (&request, expires));
         self.judge("a hold", &wanted, reserved.is_ok())?;
         let Ok(reserved) = reserved else {
             self.desk.refused(entered);
@@ -235,14 +249,19 @@ impl World {
 
     /// One of the calls that can still grow.
     fn growing(&mut self) -> Option<usize> {
-        let places: Vec<usize> = (0..self.calls.len()).filter(|at| self.calls.get(*at).is_some_and(|call| !call.expired)).collect();
+        let places: Vec<usize> = (0..self.calls.len())
+            .filter(|at| self.calls.get(*at).is_some_and(|call| !call.expired))
+            .collect();
         self.dice.pick(&places).copied()
     }
 
     /// A line as the rules are now: an edit counts for what grows, too.
     fn renewed(&self, call: &Call, line: &Line) -> Line {
         let part = if line.role == Role::Call { Part::Call } else { Part::Attempt };
-        let fresh = self.lines(call.who, Some(call.model), part).into_iter().find(|other| other.account == line.account);
+        let fresh = self
+            .lines(call.who, Some(call.model), part)
+            .into_iter()
+            .find(|other| other.account == line.account);
         let (limit, cap) = fresh.map_or((line.limit, line.cap), |fresh| (fresh.limit, fresh.cap));
         Line {
             limit,
@@ -261,13 +280,18 @@ impl World {
         };
         let grows = |line: &Line| !line.is_call() && line.role != Role::Spent && line.of(more) > 0;
         let lines = call.lines.iter().filter(|line| grows(line));
-        let wanted: Vec<_> = lines.map(|line| (self.renewed(call, line), line.of(more), line.amount + line.of(more))).collect();
+        let wanted: Vec<_> = lines
+            .map(|line| (self.renewed(call, line), line.of(more), line.amount + line.of(more)))
+            .collect();
         let grown = self.desk.extend(self.wall, &self.rules, (&call.name(), &call.reserved), more);
         self.judge("a longer stream", &wanted, grown.is_ok())?;
         if grown.is_ok()
             && let Some(call) = self.calls.get_mut(at)
         {
-            call.lines.iter_mut().filter(|line| grows(line)).for_each(|line| line.amount += line.of(more));
+            call.lines
+                .iter_mut()
+                .filter(|line| grows(line))
+                .for_each(|line| line.amount += line.of(more));
             (call.held, call.attempt) = (call.held + more, call.attempt + more);
         }
         Ok(())
@@ -277,12 +301,20 @@ impl World {
         let Some(at) = self.growing() else { return Ok(()) };
         let mut call = self.calls.remove(at);
         let model = (call.model + 1) % MODELS.len();
-        let spent = if self.dice.percent(50) { Demand::default() } else { part(call.attempt, self.dice.below(100)) };
+        let spent = if self.dice.percent(50) {
+            Demand::default()
+        } else {
+            part(call.attempt, self.dice.below(100))
+        };
         let next = self.demand();
         let total = call.spent + spent + next;
         let mut kept: Vec<Line> = Vec::new();
         let mut wanted = Vec::new();
-        for line in call.lines.iter().filter(|line| line.role != Role::Attempt || !matches!(line.measure, Measure::Concurrent)) {
+        for line in call
+            .lines
+            .iter()
+            .filter(|line| line.role != Role::Attempt || !matches!(line.measure, Measure::Concurrent))
+        {
             let mut line = line.clone();
             match line.role {
                 Role::Attempt if !line.is_call() => (line.amount, line.role) = (line.of(spent), Role::Spent),
@@ -296,12 +328,21 @@ impl World {
         }
         let mut new = self.lines(call.who, Some(model), Part::Attempt);
         new.iter_mut().for_each(|line| line.amount = line.of(next));
-        wanted.extend(new.iter().map(|line| (line.clone(), if line.measure == Measure::Requests { 1 } else { 0 }, line.amount)));
+        wanted.extend(
+            new.iter()
+                .map(|line| (line.clone(), if line.measure == Measure::Requests { 1 } else { 0 }, line.amount)),
+        );
         // The book looks at the world as it would be: the call with its new lines.
         let before = std::mem::replace(&mut call.lines, kept);
         call.lines.extend(new.iter().cloned());
         let (name, who) = (call.name(), call.who);
-        let moved = self.desk.switch(self.wall, &self.rules, (&name, &call.reserved), &who.subject(Some(model)), (spent, next));
+        let moved = self.desk.switch(
+            self.wall,
+            &self.rules,
+            (&name, &call.reserved),
+            &who.subject(Some(model)),
+            (spent, next),
+        );
         let serial = call.serial;
         self.calls.insert(at, call);
         self.judge("another attempt", &wanted, moved.is_ok())?;
@@ -329,8 +370,16 @@ impl World {
             _ => End::Void,
         };
         // Some are a little above the hold.
-        let share = if self.dice.percent(20) { 100 + self.dice.below(30) } else { self.dice.below(101) };
-        let last = if kind == End::Void { Demand::default() } else { part(call.attempt, share) };
+        let share = if self.dice.percent(20) {
+            100 + self.dice.below(30)
+        } else {
+            self.dice.below(101)
+        };
+        let last = if kind == End::Void {
+            Demand::default()
+        } else {
+            part(call.attempt, share)
+        };
         let actual = call.spent + last;
         for line in &call.lines {
             let used = match (line.measure, line.role) {
@@ -350,7 +399,8 @@ impl World {
         }
         self.run.answered += 1;
         let name = call.name();
-        self.desk.end(self.wall, (&name, call.entered), call.reserved, kind, (actual, call.held));
+        self.desk
+            .end(self.wall, (&name, call.entered), call.reserved, kind, (actual, call.held));
     }
 
     fn pass_time(&mut self) {
@@ -361,7 +411,11 @@ impl World {
             _ => self.dice.below(90_000_000),
         };
         // Clocks are set back too.
-        self.wall = if self.dice.percent(10) { self.wall - step / 2 } else { self.now.max(self.wall) + step };
+        self.wall = if self.dice.percent(10) {
+            self.wall - step / 2
+        } else {
+            self.now.max(self.wall) + step
+        };
         self.tick();
     }
 
@@ -465,15 +519,33 @@ impl World {
         if posted == expected {
             return Ok(());
         }
-        Err(format!("the ledger has {} sums of {}, the book {} of {}", posted.len(), sum(&posted), expected.len(), sum(&expected)))
+        let differs = |key: &&(AccountId, i64)| posted.get(*key) != expected.get(*key);
+        let Some(key) = posted.keys().chain(expected.keys()).find(differs) else {
+            return Ok(());
+        };
+        let measure = self
+            .all
+            .iter()
+            .find(|line| line.account == key.0)
+            .map(|line| (line.measure, line.span.lasting()));
+        let (ledger, book) = (posted.get(key).copied().unwrap_or(0), expected.get(key).copied().unwrap_or(0));
+        Err(format!(
+            "the ledger has {ledger} of {measure:?} in the window {}, the book {book}",
+            key.1
+        ))
     }
 
     /// The accounts are those of the book.
     fn compare(&mut self) -> Result<(), String> {
         let now = self.signed();
         for line in &self.all {
-            let Some((posted, pending)) = self.desk.accounts.balance(self.wall, line.account) else { continue };
-            let live = self.calls.iter().flat_map(|call| call.lines.iter().filter(|other| call.holds(other)));
+            let Some((posted, pending)) = self.desk.accounts.balance(self.wall, line.account) else {
+                continue;
+            };
+            let live = self
+                .calls
+                .iter()
+                .flat_map(|call| call.lines.iter().filter(|other| call.holds(other)));
             let held: i64 = live.filter(|other| other.account == line.account).map(|other| other.amount).sum();
             if pending != held {
                 return Err(format!("{:?}: {pending} held, the book says {held}", line.measure));
@@ -529,10 +601,6 @@ fn part(demand: Demand, percent: u64) -> Demand {
         output_tokens: demand.output_tokens * percent / 100,
         money: demand.money.percent(u32::try_from(percent).unwrap_or(100)),
     }
-}
-
-fn sum(ledger: &BTreeMap<(AccountId, i64), i64>) -> i64 {
-    ledger.values().sum()
 }
 
 fn per(names: &[&str]) -> Vec<Dimension> {

@@ -306,11 +306,11 @@ impl Spans {
     }
 
     fn post(&mut self, place: Place, amount: i64) {
-        let counts = self.current.serial == place.serial || self.current.period.contains(place.window_ms.div_euclid(1000));
-        if let Some(ended) = self.ended.iter_mut().find(|span| span.serial == place.serial) {
-            ended.posted = ended.posted.saturating_add(amount);
-        } else if counts {
-            self.current.posted = self.current.posted.saturating_add(amount);
+        // By its time and not by its serial: the account may have been forgotten and opened again since a hold was given up.
+        let spans = self.ended.iter_mut().chain([&mut self.current]);
+        let start = place.window_ms.div_euclid(1000);
+        if let Some(span) = spans.into_iter().find(|span| span.period.contains(start)) {
+            span.posted = span.posted.saturating_add(amount);
         }
     }
 }
