@@ -3,6 +3,8 @@
 //! with the line that repeats it; the same seed does the same each time.
 
 mod book;
+mod cast;
+mod checks;
 mod desk;
 mod dice;
 mod planted;

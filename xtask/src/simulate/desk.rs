@@ -182,10 +182,10 @@ impl Desk {
             }
             _ => {}
         }
-        self.settled(now, request, (ended, settled.late), charges);
+        self.settled(now, request, (ended, settled.late), &charges);
     }
 
-    fn settled(&mut self, now: u64, request: &str, (ended, late): (Ended, bool), charges: Vec<Charge>) {
+    fn settled(&mut self, now: u64, request: &str, (ended, late): (Ended, bool), charges: &[Charge]) {
         let times = match self.planted {
             Some(Planted::SettleNotJournaled) => 0,
             Some(Planted::SettleJournaledTwice) => 2,
@@ -198,7 +198,7 @@ impl Desk {
                 party: Party::default(),
                 ended,
                 postings: Vec::new(),
-                charges: charges.clone(),
+                charges: charges.to_vec(),
                 overrun: false,
                 late,
             }));
@@ -212,7 +212,7 @@ impl Desk {
         }
         for expired in self.accounts.expire(now) {
             if let Some(request) = name(expired.id) {
-                self.settled(now, &request, (Ended::Expired, false), expired.charges);
+                self.settled(now, &request, (Ended::Expired, false), &expired.charges);
             }
         }
     }

@@ -1,64 +1,50 @@
 //! A world from a seed: callers that come, grow, fall back, leave and get lost; clocks that jump; a process that dies. After every step
 //! the accounts are compared with the second book.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tollgate_policy::accounts::{Demand, Entered, Measure, Part, Reserved, RuleSet};
 use tollgate_policy::budgets::{Budget, Increase};
-use tollgate_policy::ledger::{AccountId, Entry};
 use tollgate_policy::limits::{Limit, Rate};
 use tollgate_policy::money::NanoUsd;
-use tollgate_policy::scopes::{Dimension, Subject};
-use tollgate_policy::windows::{Window, Zone};
 
 use super::Run;
 use super::book::{self, Book, Line, Role};
+use super::cast::{MODELS, TAGS, TEAMS, USERS, Who, budgets, limits};
 use super::desk::{Desk, End};
 use super::dice::Dice;
 use super::planted::Planted;
 
 /// 2026-10-24T20:00:00Z: some hours before Berlin sets its clocks back.
 const BEGIN_MS: u64 = 1_792_872_000_000;
-const TEAMS: [&str; 2] = ["red", "blue"];
-const USERS: [Option<&str>; 4] = [None, Some("ann"), Some("bob"), Some("eve")];
-const TAGS: [&[(&str, &str)]; 3] = [&[], &[("x", "1")], &[("x", "2")]];
-const MODELS: [(&str, &str); 3] = [("one", "one/small"), ("one", "one/large"), ("two", "two/other")];
 
 pub(crate) struct World {
     dice: Dice,
-    desk: Desk,
-    book: Book,
+    pub(crate) desk: Desk,
+    pub(crate) book: Book,
     limits: Vec<Limit>,
     budgets: Vec<Budget>,
     /// Every line that there can be, once.
-    all: Vec<Line>,
+    pub(crate) all: Vec<Line>,
     rules: RuleSet,
     version: u64,
-    calls: Vec<Call>,
+    pub(crate) calls: Vec<Call>,
     /// The clock on the wall; it may go back.
-    wall: u64,
+    pub(crate) wall: u64,
     /// The latest that it has shown.
     now: u64,
     next: u64,
     run: Run,
 }
 
-/// Who calls, by place in the tables above.
-#[derive(Debug, Clone, Copy)]
-struct Who {
-    team: usize,
-    user: usize,
-    tag: usize,
-}
-
 /// A call that is under way.
-struct Call {
+pub(crate) struct Call {
     serial: u64,
     who: Who,
     model: usize,
     entered: Entered,
     reserved: Reserved,
-    lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     held: Demand,
     spent: Demand,
     attempt: Demand,
@@ -140,7 +126,7 @@ impl World {
         }
     }
 
-    fn signed(&self) -> i64 {
+    pub(crate) fn signed(&self) -> i64 {
         i64::try_from(self.now).unwrap_or(i64::MAX)
     }
 
@@ -154,36 +140,6 @@ impl World {
             input_tokens: input,
             output_tokens: output,
             money: NanoUsd(i64::try_from(input * 2_500 + output * 10_001).unwrap_or(0)),
-        }
-    }
-
-    /// What is held on a line's account, in the window of an instant.
-    fn pending(&self, line: &Line, at: i64) -> i64 {
-        let live = self
-            .calls
-            .iter()
-            .flat_map(|call| call.lines.iter().filter(|other| call.holds(other)));
-        live.filter(|other| line.shares(other, at)).map(|other| other.amount).sum()
-    }
-
-    /// Whether amounts fit: surely (the oldest bucket counted whole), and perhaps (exactly the window).
-    fn fit(&self, wanted: &[(Line, i64, i64)]) -> (bool, bool) {
-        let (mut surely, mut perhaps) = (true, true);
-        for (line, more, whole) in wanted {
-            let (exact, most) = self.book.posted(line, line.at, self.signed());
-            let held = self.pending(line, line.at) + more;
-            surely &= most + held <= line.limit && *whole <= line.cap;
-            perhaps &= exact + held <= line.limit && *whole <= line.cap;
-        }
-        (surely, perhaps)
-    }
-
-    /// An answer of the accounts against the second book.
-    fn judge(&self, what: &str, wanted: &[(Line, i64, i64)], passed: bool) -> Result<(), String> {
-        match (passed, self.fit(wanted)) {
-            (true, (_, false)) => Err(format!("{what} passed a limit that was full")),
-            (false, (true, _)) => Err(format!("{what} was refused though there was room")),
-            _ => Ok(()),
         }
     }
 
@@ -493,89 +449,6 @@ impl World {
         }
         Ok(())
     }
-
-    /// The ledger, added up from the journal, is that of the book, and every account in it has a name.
-    fn audit(&self) -> Result<(), String> {
-        let (mut posted, mut named) = (BTreeMap::<(AccountId, i64), i64>::new(), BTreeSet::new());
-        for entry in &self.desk.journal {
-            match entry {
-                Entry::Opened(opened) => {
-                    named.insert(opened.account);
-                }
-                Entry::Hold(hold) if hold.charges.iter().any(|charge| !named.contains(&charge.account)) => {
-                    return Err(format!("the hold of {} charges an account without a name", hold.request));
-                }
-                Entry::Settlement(settlement) => {
-                    for charge in &settlement.charges {
-                        *posted.entry((charge.account, charge.window)).or_default() += charge.amount;
-                    }
-                }
-                _ => {}
-            }
-        }
-        posted.retain(|_, amount| *amount != 0);
-        let mut expected = self.book.ledger.clone();
-        expected.retain(|_, amount| *amount != 0);
-        if posted == expected {
-            return Ok(());
-        }
-        let differs = |key: &&(AccountId, i64)| posted.get(*key) != expected.get(*key);
-        let Some(key) = posted.keys().chain(expected.keys()).find(differs) else {
-            return Ok(());
-        };
-        let measure = self
-            .all
-            .iter()
-            .find(|line| line.account == key.0)
-            .map(|line| (line.measure, line.span.lasting()));
-        let (ledger, book) = (posted.get(key).copied().unwrap_or(0), expected.get(key).copied().unwrap_or(0));
-        Err(format!(
-            "the ledger has {ledger} of {measure:?} in the window {}, the book {book}",
-            key.1
-        ))
-    }
-
-    /// The accounts are those of the book.
-    fn compare(&mut self) -> Result<(), String> {
-        let now = self.signed();
-        for line in &self.all {
-            let Some((posted, pending)) = self.desk.accounts.balance(self.wall, line.account) else {
-                continue;
-            };
-            let live = self
-                .calls
-                .iter()
-                .flat_map(|call| call.lines.iter().filter(|other| call.holds(other)));
-            let held: i64 = live.filter(|other| other.account == line.account).map(|other| other.amount).sum();
-            if pending != held {
-                return Err(format!("{:?}: {pending} held, the book says {held}", line.measure));
-            }
-            let (low, high) = self.book.posted(line, now, now);
-            if !(low..=high).contains(&posted) {
-                return Err(format!("{:?}: {posted} posted, the book says {low} to {high}", line.measure));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Who {
-    fn all() -> impl Iterator<Item = Self> {
-        let teams = 0..TEAMS.len();
-        teams.flat_map(|team| (0..USERS.len()).flat_map(move |user| (0..TAGS.len()).map(move |tag| Self { team, user, tag })))
-    }
-
-    fn subject(self, model: Option<usize>) -> Subject<'static> {
-        let model = model.and_then(|at| MODELS.get(at));
-        Subject {
-            team: TEAMS.get(self.team).copied(),
-            user: USERS.get(self.user).copied().flatten(),
-            model: model.map(|row| row.1),
-            provider: model.map(|row| row.0),
-            tags: TAGS.get(self.tag).copied().unwrap_or_default(),
-            ..Subject::default()
-        }
-    }
 }
 
 impl Call {
@@ -584,7 +457,7 @@ impl Call {
     }
 
     /// True when a line of it is pending.
-    fn holds(&self, line: &Line) -> bool {
+    pub(crate) fn holds(&self, line: &Line) -> bool {
         match (line.measure, line.role) {
             (Measure::Requests, _) => false,
             // The caller's own place is free when it leaves.
@@ -601,57 +474,4 @@ fn part(demand: Demand, percent: u64) -> Demand {
         output_tokens: demand.output_tokens * percent / 100,
         money: demand.money.percent(u32::try_from(percent).unwrap_or(100)),
     }
-}
-
-fn per(names: &[&str]) -> Vec<Dimension> {
-    names.iter().filter_map(|name| Dimension::parse(name)).collect()
-}
-
-fn limits() -> Vec<Limit> {
-    let limit = |name: &str, names: &[&str]| Limit {
-        name: name.to_owned(),
-        per: per(names),
-        ..Limit::default()
-    };
-    vec![
-        Limit {
-            requests: Rate::parse("6/minute"),
-            ..limit("user requests", &["user"])
-        },
-        Limit {
-            tokens: Rate::parse("40k/hour"),
-            output_tokens: Rate::parse("200k/day"),
-            ..limit("team tokens", &["team"])
-        },
-        Limit {
-            requests: Rate::parse("60/hour"),
-            input_tokens: Rate::parse("60k/hour"),
-            concurrent: Some(5),
-            ..limit("model quota", &["model"])
-        },
-        Limit {
-            requests: Rate::parse("100/hour"),
-            concurrent: Some(9),
-            ..limit("last line of defence", &[])
-        },
-    ]
-}
-
-fn budgets() -> Vec<Budget> {
-    let zone = Zone::parse("Europe/Berlin").unwrap_or(Zone::UTC);
-    let budget = |name: &str, names: &[&str], cents: i64, window: &str| Budget {
-        per: per(names),
-        zone: zone.clone(),
-        ..Budget::new(name, NanoUsd(cents * 10_000_000), Window::parse(window).unwrap_or(Window::Never))
-    };
-    vec![
-        budget("team day", &["team"], 40, "day"),
-        budget("user quarter of a day", &["user"], 15, "rolling(6h)"),
-        budget("month", &[], 300, "month"),
-        Budget {
-            per_request: Some(NanoUsd(28_000_000)),
-            ..budget("provider", &["provider"], 400, "never")
-        },
-        budget("tag week", &["team", "tag:x"], 60, "week"),
-    ]
 }

@@ -132,7 +132,7 @@ fn each_refusal_says_why() {
         ..team_day(0)
     };
     // A rule, after how many calls of a cent which refusal follows.
-    let rows: Vec<(Vec<Limit>, Vec<Budget>, Option<(usize, Refusal)>)> = vec![
+    let rows = [
         (vec![requests.clone()], vec![], Some((2, Refusal::Rate))),
         (vec![tokens.clone()], vec![], Some((2, Refusal::Rate))),
         (vec![small], vec![], Some((0, Refusal::RequestExceedsLimit))),
