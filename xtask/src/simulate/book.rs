@@ -55,7 +55,10 @@ struct Post {
 /// The book.
 #[derive(Debug, Default)]
 pub(crate) struct Book {
+    /// The rows of sliding windows, as long as they may count.
     posts: BTreeMap<AccountId, Vec<Post>>,
+    /// The sums of periods, by account and first second.
+    periods: BTreeMap<(AccountId, i64), i64>,
     /// The requests that reached a hold: a restart remembers those.
     pub(crate) held: BTreeSet<u64>,
     /// What the ledger must show, by account and window.
@@ -178,10 +181,18 @@ pub(crate) fn lines(limits: &[Limit], budgets: &[Budget], subject: &Subject<'_>,
 
 impl Book {
     pub(crate) fn post(&mut self, line: &Line, amount: i64, request: u64) {
-        if matches!(line.span, Span::Level) {
-            return;
-        }
-        self.posts.entry(line.account).or_default().push(Post {
+        let length = match &line.span {
+            Span::Level => return,
+            Span::Sliding(length) => *length,
+            span => {
+                *self.periods.entry((line.account, span.window(line.at))).or_default() += amount;
+                return;
+            }
+        };
+        let rows = self.posts.entry(line.account).or_default();
+        let newest = rows.last().map_or(line.at, |row| row.at);
+        rows.retain(|row| newest - row.at < 2 * length);
+        rows.push(Post {
             at: line.at,
             amount,
             request,
@@ -199,19 +210,21 @@ impl Book {
 
     /// What is posted in the window of an instant, seen from now: exactly, and with the oldest bucket counted whole.
     pub(crate) fn posted(&self, line: &Line, at: i64, now: i64) -> (i64, i64) {
-        let sum = |counts: &dyn Fn(i64) -> bool| {
-            let rows = self.posts.get(&line.account).into_iter().flatten();
-            rows.filter(|post| counts(post.at)).map(|post| post.amount).sum::<i64>()
-        };
-        match &line.span {
-            Span::Level => (0, 0),
-            Span::Sliding(length) => (sum(&|row| now - row < *length), sum(&|row| now - row < length + length / 96 + 1)),
+        let length = match &line.span {
+            Span::Level => return (0, 0),
+            Span::Sliding(length) => length,
             span => {
-                let period = span.period(at);
-                let all = sum(&|row| period.contains(row.div_euclid(1000)));
-                (all, all)
+                let sum = self.periods.get(&(line.account, span.window(at))).copied().unwrap_or(0);
+                return (sum, sum);
             }
+        };
+        let (mut exact, mut most) = (0, 0);
+        for row in self.posts.get(&line.account).into_iter().flatten() {
+            let age = now - row.at;
+            exact += if age < *length { row.amount } else { 0 };
+            most += if age < length + length / 96 + 1 { row.amount } else { 0 };
         }
+        (exact, most)
     }
 
     /// What a restart does not remember.
