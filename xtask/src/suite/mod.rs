@@ -6,12 +6,14 @@ mod command;
 mod count;
 mod external;
 mod needs;
+mod postgres;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use crate::metadata::Workspace;
 use count::Count;
+use postgres::Postgres;
 
 /// The name of the Rust tests among the suites.
 const RUST: &str = "cargo";
@@ -68,7 +70,12 @@ pub(crate) fn run(names: &[String]) -> Result<ExitCode, String> {
     let built = build();
     let mut results = Vec::new();
     if wanted(RUST) {
-        let outcome = built.clone().and_then(|()| cargo::run(|command| places.prepare(command)));
+        let postgres = Postgres::start();
+        let prepare = |command: &mut Command| {
+            places.prepare(command);
+            postgres.iter().for_each(|postgres| postgres.prepare(command));
+        };
+        let outcome = built.clone().and_then(|()| cargo::run(prepare));
         results.push(report(RUST, outcome));
     }
     for suite in suites.iter().filter(|suite| wanted(&suite.name)) {

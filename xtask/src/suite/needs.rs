@@ -130,7 +130,7 @@ impl Environment {
 }
 
 /// Installs what is missing with apt-get, as root or through sudo. Elsewhere than on Debian the packages are only named.
-fn install_debian(packages: &[String]) -> Result<(), String> {
+pub(super) fn install_debian(packages: &[String]) -> Result<(), String> {
     let missing: Vec<&str> = packages
         .iter()
         .map(String::as_str)
@@ -156,15 +156,17 @@ fn is_installed(package: &str) -> bool {
 }
 
 fn apt_get(arguments: &[&str]) -> Result<(), String> {
-    let root = Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0");
+    let root = is_root();
     let mut command = Command::new(if root { "apt-get" } else { "sudo" });
     if !root {
         command.args(["--non-interactive", "--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
     }
     quiet(command.arg("--quiet").args(arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+pub(super) fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 #[cfg(test)]

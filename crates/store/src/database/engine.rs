@@ -50,6 +50,16 @@ pub(crate) enum Bind {
     Text(String),
 }
 
+impl Bind {
+    /// As an element of a list.
+    pub(crate) fn json(self) -> Value {
+        match self {
+            Self::Int(value) => Value::from(value),
+            Self::Text(value) => Value::String(value),
+        }
+    }
+}
+
 /// One row of an answer.
 pub(crate) enum Row {
     Sqlite(SqliteRow),

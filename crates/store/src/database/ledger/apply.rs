@@ -9,11 +9,8 @@ use super::super::chain::Link;
 use super::super::engine::{Engine, Tx, binds};
 use super::super::error::Error;
 use super::batch::{Batch, End};
-use super::row::columns;
+use super::insert;
 use super::{Applied, Balance, Position, Watch, Watching, account_of, account_text};
-
-/// Rows that one statement inserts.
-const ROWS_MAX: usize = 2_000;
 
 /// The first statement of everything that writes to a chain: PostgreSQL then lets one in after the other.
 pub(super) const LOCK: &str = "UPDATE chains SET seq = seq WHERE name = 'ledger'";
@@ -34,17 +31,6 @@ const KEEP_HOLDS: &str = "
     SELECT $1, value ->> 0, value ->> 1 FROM json_each($2) WHERE true
     ON CONFLICT (journal, request) DO UPDATE SET body = excluded.body";
 const END_HOLDS: &str = "DELETE FROM holds WHERE journal = $1 AND request IN (SELECT value ->> 0 FROM json_each($2))";
-const ADD_PART: &str = "SELECT ledger_add_part($1)";
-const ADD_ROWS: &str = concat!(
-    "INSERT INTO ledger (",
-    columns!(),
-    ") SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, CAST(value ->> 4 AS BIGINT),
-    CAST(value ->> 5 AS BIGINT), value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
-    CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), CAST(value ->> 15 AS BIGINT), CAST(value ->> 16 AS BIGINT),
-    CAST(value ->> 17 AS BIGINT), CAST(value ->> 18 AS BIGINT), CAST(value ->> 19 AS BIGINT), CAST(value ->> 20 AS BIGINT),
-    value ->> 21, value ->> 22, value ->> 23, CAST(value ->> 24 AS BIGINT), CAST(value ->> 25 AS BIGINT), value ->> 26, value ->> 27
-    FROM json_each($1)"
-);
 const ADD_SPEND: &str = "
     INSERT INTO spend (hour, team, user_id, key_id, feature, route, provider, model, requests, input, output, cache_read,
         cache_write_5m, cache_write_1h, reasoning, cost)
@@ -151,15 +137,7 @@ async fn write(tx: &mut Tx, journal: &str, sums: &Batch) -> Result<(), Error> {
         let lines = sums.opened.iter().map(line).collect::<Result<Vec<Value>, Error>>()?;
         tx.execute(NAME_ACCOUNTS, binds![lines]).await?;
     }
-    if tx.has_partitions() {
-        for part in sums.rows.iter().map(|row| row.part).collect::<BTreeSet<i64>>() {
-            tx.rows(ADD_PART, binds![part]).await?;
-        }
-    }
-    for rows in sums.rows.chunks(ROWS_MAX) {
-        let lines: Vec<Value> = rows.iter().map(|row| Value::Array(row.columns())).collect();
-        tx.execute(ADD_ROWS, binds![lines]).await?;
-    }
+    insert::rows(tx, &sums.rows).await?;
     if !sums.rows.is_empty() {
         tx.execute(MOVE_END, binds![sums.end.seq, sums.end.link.text(), sums.end.part])
             .await?;

@@ -32,7 +32,9 @@ pub(super) struct Batch {
     pub(super) at_ms: i64,
     /// Holds as they stand after the batch; those before it that it extends must be in here at the start.
     pub(super) holds: BTreeMap<String, Hold>,
-    /// Requests whose holds are gone.
+    /// Requests whose holds began in the batch.
+    begun: BTreeSet<String>,
+    /// Requests whose holds stood before the batch, and are gone.
     pub(super) ended: BTreeSet<String>,
 }
 
@@ -46,6 +48,7 @@ impl Batch {
             posted: Posted::new(),
             at_ms: 0,
             holds,
+            begun: BTreeSet::new(),
             ended: BTreeSet::new(),
         }
     }
@@ -55,7 +58,7 @@ impl Batch {
             Entry::Opened(opened) => self.opened.push(opened.clone()),
             Entry::Hold(hold) => {
                 self.holds.insert(hold.request.clone(), hold.clone());
-                self.ended.remove(&hold.request);
+                self.begun.insert(hold.request.clone());
             }
             Entry::Extension(extension) => self.extend(extension),
             Entry::Settlement(settlement) => self.settle(journal, settlement)?,
@@ -81,7 +84,9 @@ impl Batch {
 
     fn settle(&mut self, journal: &str, settlement: &Settlement) -> Result<(), Error> {
         self.holds.remove(&settlement.request);
-        self.ended.insert(settlement.request.clone());
+        if !self.begun.remove(&settlement.request) {
+            self.ended.insert(settlement.request.clone());
+        }
         add_charges(&mut self.posted, &settlement.charges);
         for mut row in Row::of(journal, settlement) {
             self.at_ms = self.at_ms.max(row.at_ms);

@@ -3,6 +3,7 @@
 
 mod apply;
 mod batch;
+mod insert;
 mod retain;
 mod row;
 mod spend;

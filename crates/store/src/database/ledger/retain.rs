@@ -7,8 +7,8 @@ use super::super::error::Error;
 use super::apply::LOCK;
 use super::batch::month_of;
 
-/// Rows that one call deletes on SQLite: a few milliseconds for who waits.
-const ROWS_MAX: i64 = 5_000;
+/// Rows that one call deletes on SQLite: tens of milliseconds for who waits to write.
+const ROWS_MAX: i64 = 1_000;
 /// A window longer than this that began before the cut may still be open: a quarter, and some days.
 const WINDOW_MAX_S: i64 = 100 * 86_400;
 

@@ -6,7 +6,7 @@ use tollgate_policy::ledger::{Charge, Posting, Settlement};
 use tollgate_wire::usage::Usage;
 
 use super::super::chain::Link;
-use super::super::engine::{self, Engine, binds, clean};
+use super::super::engine::{self, Bind, Engine, binds, clean};
 use super::super::error::Error;
 use super::{account_text, spend::Totals};
 
@@ -74,6 +74,9 @@ pub struct Page {
     /// How many at most; 1,000 is the most.
     pub limit: u32,
 }
+
+/// How many columns a row has.
+pub(super) const COLUMNS: usize = 28;
 
 /// The columns of a row, in the table's order.
 macro_rules! columns {
@@ -162,45 +165,62 @@ impl Row {
         Ok(link)
     }
 
-    /// The hash that it must have behind another.
+    /// The hash that it must have behind another: over the JSON of everything else.
     pub(super) fn link(&self, before: Link) -> Result<Link, Error> {
-        let mut columns = self.columns();
-        columns.pop();
-        Ok(before.next(DOMAIN, &serde_json::to_vec(&columns)?))
+        let place = (self.seq, self.part, &self.journal, &self.request, self.attempt, self.at_ms);
+        let party = (
+            &self.team,
+            &self.user,
+            &self.key,
+            &self.feature,
+            &self.route,
+            &self.provider,
+            &self.model,
+        );
+        let end = (
+            &self.source,
+            &self.price_version,
+            &self.ended,
+            self.overrun,
+            self.late,
+            &self.charges,
+        );
+        Ok(before.next(DOMAIN, &serde_json::to_vec(&(place, party, self.totals, end))?))
     }
 
-    /// Its values, in the table's order; the hash is the last. Their JSON, less the hash, is what is hashed.
-    pub(super) fn columns(&self) -> Vec<Value> {
+    /// Its values, in the table's order.
+    pub(super) fn binds(&self) -> [Bind; COLUMNS] {
+        let (int, text) = (Bind::Int, |text: &String| Bind::from(text.as_str()));
         let totals = &self.totals;
-        vec![
-            json!(self.seq),
-            json!(self.part),
-            json!(self.journal),
-            json!(self.request),
-            json!(self.attempt),
-            json!(self.at_ms),
-            json!(self.team),
-            json!(self.user),
-            json!(self.key),
-            json!(self.feature),
-            json!(self.route),
-            json!(self.provider),
-            json!(self.model),
-            json!(totals.requests),
-            json!(totals.input),
-            json!(totals.output),
-            json!(totals.cache_read),
-            json!(totals.cache_write_5m),
-            json!(totals.cache_write_1h),
-            json!(totals.reasoning),
-            json!(totals.cost),
-            json!(self.source),
-            json!(self.price_version),
-            json!(self.ended),
-            json!(i64::from(self.overrun)),
-            json!(i64::from(self.late)),
-            json!(self.charges),
-            json!(self.hash),
+        [
+            int(self.seq),
+            int(self.part),
+            text(&self.journal),
+            text(&self.request),
+            int(self.attempt),
+            int(self.at_ms),
+            text(&self.team),
+            text(&self.user),
+            text(&self.key),
+            text(&self.feature),
+            text(&self.route),
+            text(&self.provider),
+            text(&self.model),
+            int(totals.requests),
+            int(totals.input),
+            int(totals.output),
+            int(totals.cache_read),
+            int(totals.cache_write_5m),
+            int(totals.cache_write_1h),
+            int(totals.reasoning),
+            int(totals.cost),
+            text(&self.source),
+            text(&self.price_version),
+            text(&self.ended),
+            int(i64::from(self.overrun)),
+            int(i64::from(self.late)),
+            text(&self.charges),
+            text(&self.hash),
         ]
     }
 

@@ -1,6 +1,6 @@
 //! One suite for every database: each test below runs on SQLite, and on PostgreSQL where `TOLLGATE_POSTGRES` has its address
 //! (`cargo xtask test` starts one).
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod audit;
 mod ledger;
