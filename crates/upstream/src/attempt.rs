@@ -314,7 +314,7 @@ mod tests {
         for (pairs, expected) in rows {
             let headers: HeaderMap = pairs
                 .iter()
-                .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
+                .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
                 .collect();
             assert_eq!(retry_after(&headers, now).map(|wait| wait.as_millis()), expected, "{pairs:?}");
         }

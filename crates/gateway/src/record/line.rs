@@ -147,7 +147,7 @@ fn number(out: &mut Vec<u8>, key: &[u8], value: u64) {
 /// Microseconds, as milliseconds; a whole number of them has one decimal.
 fn ms(out: &mut Vec<u8>, key: &[u8], us: u64) {
     number(out, key, us / 1000);
-    if us % 1000 == 0 {
+    if us.is_multiple_of(1000) {
         out.extend_from_slice(b".0");
     }
     thousandths(out, us % 1000);

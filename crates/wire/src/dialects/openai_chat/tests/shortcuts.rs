@@ -99,7 +99,7 @@ fn a_look_at_an_answer_finds_what_its_decoder_finds() {
         assert_eq!(short, long, "{body}");
         assert_eq!(was_plain, plain, "{body}");
     }
-    assert_eq!(looks(b"{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}").2, false);
+    assert!(!looks(b"{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}").2);
 }
 
 #[test]
