@@ -1,3 +1,4 @@
+//! Every field in its place, and the forms of time and numbers that are written by hand.
 #![expect(clippy::unwrap_used, reason = "tests")]
 use std::sync::Arc;
 
