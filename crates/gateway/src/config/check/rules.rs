@@ -96,8 +96,8 @@ fn compared(context: &mut Context<'_>, path: &Path, when: &str) {
                 "route" => &context.names.routes,
                 _ => &context.names.providers,
             };
-            // A call that asks for a model directly has the model's name as its route.
-            if names.contains(name) || (word == "route" && context.model_complaint(name).is_none()) {
+            // A call that asks for a model directly has the model's name as its route; none is written as an empty text.
+            if name.is_empty() || names.contains(name) || (word == "route" && context.model_complaint(name).is_none()) {
                 continue;
             }
             let remedy = did_you_mean(name, names.iter().map(String::as_str));
