@@ -171,7 +171,6 @@ limits:
             ~6:22 limits[2].when: the condition is never true; mend it, or remove the rule
             7:22 limits[3].when: the condition is empty; write one, or leave when out
             8:22 limits[4].when: the text is empty; write for example team == "support"
-            ~9:22 limits[5].when: the condition names a team "" that is not here; mend the name, or add it under teams
             10:22 limits[6].when: expected text, found true; put it in quotes
         "#]],
     );

@@ -183,6 +183,34 @@ fn segments_that_are_missing_moved_or_replaced_are_found() {
     }
 }
 
+#[test]
+fn records_that_changed_places_in_the_live_segment_are_found() {
+    let (folder, ends, bytes) = one_segment(&exchanges(2));
+    let [one, other] = [HEADER_BYTES..ends[0], ends[0]..ends[1]].map(|record| &bytes[record]);
+    fs::write(folder.segment(1), [&bytes[..HEADER_BYTES], other, one, &bytes[ends[1]..]].concat()).unwrap();
+    let found = read_offline(&folder.0);
+    assert!(found.unwrap_err().to_string().contains("does not follow the one before it"));
+}
+
+#[test]
+fn a_segment_that_was_written_anew_with_all_its_sums_is_found() {
+    let folder = Folder::new();
+    append_all(&open(&folder), &exchanges(5));
+    let mut bytes = fs::read(folder.segment(1)).unwrap();
+    // One letter of the first record: a team of another name.
+    let first = records(&bytes)[0];
+    let at = bytes.windows(7).position(|window| window == b"support").unwrap();
+    assert!(at < HEADER_BYTES + first);
+    bytes[at] = b'x';
+    let crc = crc32c::crc32c(&bytes[HEADER_BYTES + format::HEAD_BYTES..HEADER_BYTES + first - 1]);
+    bytes[HEADER_BYTES + 8..HEADER_BYTES + 12].copy_from_slice(&crc.to_le_bytes());
+    let link = format::Header::link_of(bytes.first_chunk().unwrap());
+    format::link(&mut bytes[HEADER_BYTES..], link);
+    fs::write(folder.segment(1), bytes).unwrap();
+    let found = read_offline(&folder.0);
+    assert!(found.unwrap_err().to_string().contains("belongs behind another content"));
+}
+
 /// The lengths of a segment's records.
 fn records(bytes: &[u8]) -> Vec<usize> {
     let (mut lengths, mut at) = (Vec::new(), HEADER_BYTES);
