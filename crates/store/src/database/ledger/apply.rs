@@ -57,8 +57,9 @@ const TOUCHED: &str = "
     FROM json_each($1)
     JOIN balances ON balances.account = value ->> 0 AND balances.window_start = CAST(value ->> 1 AS BIGINT)
     JOIN accounts ON accounts.account = balances.account";
+/// The oldest bucket is partly outside the window and counts whole: never too little.
 const ROLLING: &str = "
-    SELECT CAST(COALESCE(SUM(posted), 0) AS BIGINT) FROM balances WHERE account = $1 AND window_start > $2 AND window_start <= $3";
+    SELECT CAST(COALESCE(SUM(posted), 0) AS BIGINT) FROM balances WHERE account = $1 AND window_start >= $2 AND window_start <= $3";
 const ADD_ALERT: &str = "
     INSERT INTO alerts (account, window_start, percent, rule, scope, posted, limit_amount, at_ms, due_ms, attempts, delivered_ms, last_error)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0, 0, '')

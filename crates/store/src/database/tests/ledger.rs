@@ -368,7 +368,7 @@ pub(super) async fn r_c11_a_rolling_window_is_told_about_once_in_its_length(stag
             rolling_s: Some(100),
         })
     };
-    // Buckets of 10 s; the amounts of the last 100 s count together.
+    // Buckets of 10 s; the amounts of the last 100 s count together, and those of the bucket in which that time began.
     let steps = [
         (1000, 60, 0),
         (1050, 39, 0),
@@ -377,6 +377,9 @@ pub(super) async fn r_c11_a_rolling_window_is_told_about_once_in_its_length(stag
         (1100, 20, 1),
         (1110, 9, 0),
         (1400, 99, 0),
+        (1500, 1, 1),
+        (1710, 99, 0),
+        (1820, 1, 0),
     ];
     apply(&stage.database, &placed(1, [opened()])).await;
     for (number, (window, amount, alerts)) in (2..).zip(steps) {

@@ -48,8 +48,16 @@ pub(super) async fn an_alert_goes_to_one_sender_at_a_time(stage: Stage) {
     };
     assert_eq!(claimed(database, 999).await, []);
     let other = Database::open(&stage.source).await.unwrap();
-    let (here, there) = tokio::join!(claimed(database, 1_000), claimed(&other, 1_000));
-    assert_eq!(here.len() + there.len(), 2, "each goes to one of the two");
+    // Somebody claims both and has not committed yet; who claims meanwhile waits, and gets none of them.
+    let mut first = database.engine.write().await.unwrap();
+    let claim = "UPDATE alerts SET due_ms = 1100, attempts = attempts + 1 WHERE due_ms <= 1000";
+    assert_eq!(first.execute(claim, Vec::new()).await.unwrap(), 2);
+    let commit = async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        first.commit().await.unwrap();
+    };
+    let (second, ()) = tokio::join!(claimed(&other, 1_000), commit);
+    assert_eq!(second, []);
     other.close().await;
 
     assert_eq!(claimed(database, 1_099).await, [], "under lease");
