@@ -60,6 +60,7 @@ def config(simulator):
         }
     return {
         "server": {"max_body": BODY_MAX},
+        "spending": {"allow_unpriced": True},
         "providers": providers,
         "routes": routes,
         "teams": {"narrow": {"models": ["mock/echo"]}},

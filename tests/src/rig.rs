@@ -61,7 +61,13 @@ impl Plan {
     /// The config file's text, for simulated providers at that address.
     #[must_use]
     pub fn config(&self, mock: std::net::SocketAddr) -> String {
-        let mut text = format!("{}\nproviders:\n", self.head);
+        // Nobody knows what the simulated models cost at these addresses.
+        let spending = if self.head.contains("spending:") {
+            ""
+        } else {
+            "spending: { allow_unpriced: true }\n"
+        };
+        let mut text = format!("{}\n{spending}providers:\n", self.head);
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,

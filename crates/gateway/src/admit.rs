@@ -1,17 +1,55 @@
-//! Stage 3: may this caller have what it asks for? Gives the `Pass` without which no plan is made. Limits and money will stand
-//! here too; they are not counted yet.
+//! Stages 3 and 6: may this caller have what it asks for, is there room for one more call, and does what it may cost fit what may be spent?
+//! `enter` gives the `Pass` without which no plan is made; `reserve` the `Leave` without which nothing is sent.
+
+mod ask;
+mod demand;
+mod queue;
+mod rights;
+mod substitute;
 
 use std::sync::Arc;
 
+use tollgate_policy::accounts::Part;
+use tollgate_policy::plan::Plan;
+use tollgate_policy::switches::{self, Switch, Switches};
 use tollgate_wire::fault::{Fault, FaultKind};
 
-use crate::config::snapshot::{Asked, Route, Snapshot};
+use crate::books::{Books, Entrance, Grant, NotReserved};
+use crate::clock::{self, Now};
+use crate::config::snapshot::{Route, Snapshot, Target};
 use crate::identify::Caller;
 use crate::ingress::Call;
+use crate::record::Draft;
+use crate::refusal;
+
+use ask::Ask;
+use demand::{facts, subject};
+
+/// What stages 3 and 6 look at.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// The config.
+    pub config: &'a Snapshot,
+    /// The accounts.
+    pub books: &'a Arc<Books>,
+    /// The kill switches.
+    pub switches: &'a Switches,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// When.
+    pub now: Now,
+}
 
 /// Leave to go on: made only here.
 pub struct Pass {
     route: Arc<Route>,
+    entrance: Entrance,
+}
+
+/// Leave to send: made only here, when what it may cost is held.
+pub struct Leave {
+    route: Arc<Route>,
+    plan: Plan,
 }
 
 impl Pass {
@@ -22,62 +60,129 @@ impl Pass {
     }
 }
 
-/// Admits a caller to the route or model that it names.
+impl Leave {
+    /// What is called.
+    #[must_use]
+    pub fn route(&self) -> &Arc<Route> {
+        &self.route
+    }
+
+    /// In which order.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+}
+
+/// Refuses whom a kill switch blocks, as far as it is known who calls.
 ///
 /// # Errors
-/// NotFound, Forbidden.
-pub fn enter(config: &Snapshot, caller: &Caller, call: &Call) -> Result<Pass, Fault> {
-    let name = call.envelope.model.as_str();
-    if !caller.may(call.operation) {
-        return Err(out_of_scope(caller, call));
-    }
-    let rights = caller.rights();
-    // Before anything is built for a name that this key made up.
-    if !config.is_named(name) && !rights.may_call_model(name) {
-        return Err(not_allowed(caller, name));
-    }
-    let allowed = |asked: &Asked| match asked {
-        Asked::Route(_) => rights.may_call_route(name),
-        Asked::Model(_) => rights.may_call_model(name),
+/// Forbidden.
+pub fn switched(switches: &Switches, subject: &switches::Subject<'_>) -> Result<(), Fault> {
+    switches.blocking(subject).map_or(Ok(()), |switch| Err(blocked(switch)))
+}
+
+/// The refusal of a kill switch.
+#[must_use]
+pub fn blocked(switch: &Switch) -> Fault {
+    let what = match switch.value.as_str() {
+        "" => "all calls are".to_owned(),
+        value => format!("{} \"{value}\" is", switch.scope.name()),
     };
-    match config.find(name) {
-        Ok(asked) if allowed(&asked) => {
-            let (Asked::Route(route) | Asked::Model(route)) = asked;
-            Ok(Pass { route })
-        }
-        Ok(_) => Err(not_allowed(caller, name)),
-        Err(unknown) => Err(unknown_model(caller, name, &unknown.to_string())),
-    }
+    let message = format!("{what} switched off by who runs this gateway: {}", switch.reason);
+    Fault::gateway(FaultKind::Forbidden, message).with_code("disabled_by_admin")
 }
 
-fn out_of_scope(caller: &Caller, call: &Call) -> Fault {
-    let message = format!(
-        "{} is not for calls of this kind ({}); ask its team's owner for the scope",
-        caller.credential_name(),
-        call.operation.name()
-    );
-    Fault::client(FaultKind::Forbidden, message).with_code("scope_not_allowed")
-}
-
-fn not_allowed(caller: &Caller, name: &str) -> Fault {
-    let message = format!(
-        "{} may not call \"{name}\"; ask its team's owner to allow it",
-        caller.credential_name()
-    );
-    Fault::client(FaultKind::Forbidden, message)
-        .with_code("model_not_allowed")
-        .with_param("model")
-}
-
-/// What a name does not stand for is told only to those who could call it: others learn nothing of what exists.
-fn unknown_model(caller: &Caller, name: &str, reason: &str) -> Fault {
-    let shown: String = name.chars().take(256).collect();
-    let message = if caller.rights().may_call_model(name) || caller.rights().may_call_route(name) {
-        reason.to_owned()
-    } else {
-        format!("the model \"{shown}\" does not exist, or this key may not call it")
+/// Admits a caller to the route or model that it names, and counts it as a request and an open call.
+///
+/// # Errors
+/// NotFound, Forbidden, RateLimited.
+pub async fn enter(desk: Desk<'_>, call: &Call) -> Result<Pass, Fault> {
+    let route = rights::route(desk.config, desk.caller, call)?;
+    switched(
+        desk.switches,
+        &switches::Subject {
+            route: route.named.then_some(route.name.as_str()),
+            model: Some(&call.envelope.model),
+            ..desk.caller.subject()
+        },
+    )?;
+    let spending = &desk.config.spending;
+    let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
+    let subject = subject(desk.caller, &route, &tags);
+    let facts = facts(desk, &route, call);
+    let scoped = spending.rules.scoped(&subject, Part::Call, |rule| spending.applies(rule, &facts));
+    let key = desk.caller.key_id().zip(desk.caller.max_concurrency());
+    let entered = || desk.books.enter(clock::now(), &scoped, key).map_err(NotReserved::Denied);
+    let entrance = match entered() {
+        Err(NotReserved::Denied(denied)) => queue::waited(desk, call, denied, entered).await,
+        entrance => entrance,
     };
-    Fault::client(FaultKind::NotFound, message)
-        .with_code("model_not_found")
-        .with_param("model")
+    let entrance = entrance.map_err(|why| refusal::fault(&why, spending.status))?;
+    Ok(Pass { route, entrance })
+}
+
+/// Holds what the plan may cost at its dearest, for the caller and for the first deployment that has room. Where a rule lets another model
+/// answer, and it may, that one is planned instead. The request's output is limited to what is held for it.
+///
+/// # Errors
+/// QuotaExceeded, RateLimited, Forbidden for a model without a price, Unavailable when the hold cannot be written down.
+pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, draft: &mut Draft) -> Result<(Leave, Grant), Fault> {
+    let Pass { route, entrance } = pass;
+    let plan = rights::priced(&route, plan)?;
+    let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
+    let ask = Ask::new(desk, call, &tags, (entrance, draft.record().request_id.clone()));
+    let (mut chosen, reason) = match substitute::for_fullness(&ask, &route, &plan) {
+        Some(substitute) => (substitute.planned, Some(substitute.reason)),
+        None => ((Arc::clone(&route), plan), None),
+    };
+    let mut reason = reason;
+    let mut held = ask.hold(&chosen.0, &chosen.1);
+    if let Err(NotReserved::Denied(denied)) = held {
+        held = match substitute::for_refusal(&ask, &denied, &chosen) {
+            Some(substitute) => {
+                (chosen, reason) = (substitute.planned, Some(substitute.reason));
+                ask.hold(&chosen.0, &chosen.1).map_err(|_| NotReserved::Denied(denied))
+            }
+            None => queue::waited(desk, call, denied, || ask.hold(&chosen.0, &chosen.1)).await,
+        };
+    }
+    drop(ask);
+    let held = held.map_err(|why| refusal::fault(&why, desk.config.spending.status))?;
+    let written = held.grant.written().await;
+    written.map_err(|why| refusal::fault(&why, desk.config.spending.status))?;
+    held.tell(draft);
+    draft.record_mut().downgraded = reason;
+    if let Some(cap) = held.cap {
+        call.limit_output(cap)?;
+    }
+    Ok((held.leave, held.grant))
+}
+
+/// Admits one attempt: no kill switch blocks its model or provider, and, behind the first, what it may cost more than is held, or what others
+/// count it by, is held before anything is sent.
+///
+/// # Errors
+/// Forbidden, QuotaExceeded, RateLimited: this deployment is passed over.
+pub fn attempt(desk: Desk<'_>, route: &Arc<Route>, target: &Target, call: &Call, draft: &mut Draft) -> Result<(), Fault> {
+    let deployment = &target.deployment;
+    let subject = switches::Subject {
+        upstream_model: Some(&deployment.name),
+        provider: Some(&deployment.provider),
+        ..switches::Subject::default()
+    };
+    switched(desk.switches, &subject)?;
+    let Some(grant) = draft.grant() else {
+        return Err(Fault::gateway(
+            FaultKind::Internal,
+            "internal error; the request id names it in the log",
+        ));
+    };
+    if grant.was_used() {
+        let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
+        let again = ask::next(desk, (route, target), call, &tags);
+        let switched = again.with_scoped(|scoped, demand| grant.switch(clock::now(), scoped, demand));
+        switched.map_err(|why| refusal::fault(&why, desk.config.spending.status))?;
+    }
+    Ok(())
 }

@@ -18,9 +18,9 @@ use tollgate_upstream::deployment::{Asked, Deployment, Door};
 use tollgate_wire::fault::{Fault, FaultKind, Malformed, Retry};
 use tollgate_wire::loss::Loss;
 
-use crate::admit::Pass;
+use crate::admit::{self, Desk, Leave};
 use crate::clock;
-use crate::config::snapshot::{OnLoss, Route};
+use crate::config::snapshot::{OnLoss, Route, Target};
 use crate::ingress::Call;
 use crate::record::Draft;
 use crate::stream::Stream;
@@ -31,10 +31,10 @@ use health::{credential_of, has_other_credential, judge, rest};
 /// What is to be sent.
 #[derive(Clone, Copy)]
 pub struct Order<'a> {
-    /// The leave to send it.
-    pub pass: &'a Pass,
-    /// Where, in order.
-    pub plan: &'a Plan,
+    /// The leave to send it, and where, in order.
+    pub leave: &'a Leave,
+    /// What further attempts are admitted by.
+    pub desk: Desk<'a>,
     /// The caller's request.
     pub call: &'a Call,
 }
@@ -61,8 +61,8 @@ struct Walk<'a> {
 /// # Errors
 /// The fault of the last attempt.
 pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &mut Dice) -> Result<Answer, Fault> {
-    let Order { pass, plan, call } = order;
-    let route = pass.route();
+    let Order { leave, call, .. } = order;
+    let (route, plan) = (leave.route(), leave.plan());
     let total = draft.started() + route.timeouts.total;
     let crossing = crate::crossing::headers(call, draft, dice);
     let walk = Walk {
@@ -77,8 +77,13 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
     let mut last: Option<Fault> = None;
     let count = plan.attempts().len();
     for (place, id) in plan.attempts().iter().enumerate() {
-        let Some(deployment) = route.deployment(*id) else { continue };
+        let Some(target) = route.target(*id) else { continue };
+        let deployment = &target.deployment;
         loop {
+            if let Err(fault) = admit::attempt(order.desk, route, target, call, draft) {
+                last = Some(last.unwrap_or(fault));
+                break;
+            }
             let now = clock::instant();
             let asked = match deployment.ask(now) {
                 Ok(asked) => asked,
@@ -91,7 +96,7 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
                 }
             };
             made += 1;
-            let fault = match walk.attempt(deployment, asked, now, draft).await {
+            let fault = match walk.attempt(target, asked, now, draft).await {
                 Ok(answer) => {
                     note_fallback(draft, route, plan, deployment, last.as_ref());
                     return Ok(answer);
@@ -125,15 +130,15 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
 impl Walk<'_> {
     /// One attempt, with what it means for the deployment's health and the credential. What fails before anything is sent is no
     /// attempt, and says nothing about the deployment.
-    async fn attempt(&self, deployment: &Arc<Deployment>, mut asked: Asked, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
-        let door = deployment.door(self.call.dialect);
+    async fn attempt(&self, target: &Target, mut asked: Asked, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
+        let door = target.deployment.door(self.call.dialect);
         let credential = credential_of(door, began)?;
         let (body, loss) = self.body_for(door)?;
         if self.route.on_loss == OnLoss::Reject && !loss.is_empty() {
             let message = format!("{loss} cannot be carried to this model, and the route refuses losses");
             return Err(Fault::client(FaultKind::Lossy, message).with_code("lossy_translation"));
         }
-        draft.attempt_begins(deployment);
+        draft.attempt_begins(target);
         let result = self.try_once(door, credential, body, draft).await;
         let ended = clock::instant();
         draft.attempt_ended(began, ended, result.as_ref().err());

@@ -12,9 +12,12 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tollgate_policy::plan::Dice;
+use tollgate_policy::switches::Switches;
 use tollgate_upstream::client::Client;
 use tollgate_wire::fault::{Fault, FaultKind};
 
+use crate::admit::{self, Desk};
+use crate::books::Books;
 use crate::call::{self, Answer, Order};
 use crate::clock::{self, Now};
 use crate::config::snapshot::Snapshot;
@@ -22,12 +25,16 @@ use crate::ingress::{self, Door};
 use crate::record::{Draft, Outcome};
 use crate::tail::{AnswerBody, Ending};
 use crate::telemetry::Telemetry;
-use crate::{admit, identify, reply, route};
+use crate::{identify, reply, route};
 
 /// What all exchanges share.
 pub struct Shared {
     /// The config in use.
     pub config: ArcSwap<Snapshot>,
+    /// Accounts and journal.
+    pub books: Arc<Books>,
+    /// The kill switches that are on.
+    pub switches: ArcSwap<Switches>,
     /// Where records go.
     pub telemetry: Arc<Telemetry>,
 }
@@ -83,7 +90,7 @@ impl Gateway {
             ))
         });
         match result {
-            Ok(answer) => answered(door, answer, ending),
+            Ok(answer) => answered(door, answer, ending).await,
             Err(fault) => refused(door, &fault, ending),
         }
     }
@@ -114,24 +121,41 @@ impl Gateway {
         };
         let caller = Arc::new(caller);
         draft.caller(&caller);
-        let call = ingress::read(door, operation, head, body, config.body_bytes_max).await?; // bytes, dialect, envelope
+        let switches = self.shared.switches.load_full();
+        admit::switched(&switches, &caller.subject())?;
+        let mut call = ingress::read(door, operation, head, body, config.body_bytes_max).await?; // bytes, dialect, envelope
         draft.asked(&call);
-        let pass = admit::enter(&config, &caller, &call)?; // rights
-        draft.admitted(&pass);
+        let desk = Desk {
+            config: &config,
+            books: &self.shared.books,
+            switches: &switches,
+            caller: &caller,
+            now,
+        };
+        let pass = admit::enter(desk, &call).await?; // kill switches, rights, request rates, concurrency
+        draft.admitted(pass.route());
         let plan = route::plan(&pass, &call, now, dice)?; // ordered attempts; pure
+        let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once
+        draft.granted(grant);
         let order = Order {
-            pass: &pass,
-            plan: &plan,
+            leave: &leave,
+            desk,
             call: &call,
         };
-        call::send(&self.client, order, draft, dice).await // per attempt: translate → sign → send → look
+        call::send(&self.client, order, draft, dice).await // per attempt: hold → translate → sign → send → look
     }
 }
 
-fn answered(door: Door, answer: Answer, mut ending: Ending) -> Response<AnswerBody> {
+async fn answered(door: Door, answer: Answer, mut ending: Ending) -> Response<AnswerBody> {
     let draft = ending.draft();
     draft.first_byte(clock::instant());
     draft.record_mut().status = 200;
+    // The head says what it cost; and nobody is told what is not written down.
+    if let Answer::Whole(_) = answer
+        && let Some(durable) = draft.settle()
+    {
+        durable.await;
+    }
     let headers = reply::facts(draft.record());
     let wants_stream = draft.record().stream;
     match answer {

@@ -69,6 +69,18 @@ impl Call {
             .map_err(Clone::clone)
     }
 
+    /// Limits the output that is asked for.
+    ///
+    /// # Errors
+    /// When the body cannot be read any more with that, which cannot be.
+    pub fn limit_output(&mut self, tokens: u64) -> Result<(), Malformed> {
+        let limited = Bytes::from(self.envelope.limit(&self.body, tokens).apply(&self.body));
+        self.envelope = self.dialect.scan(self.operation, &limited)?;
+        self.body = limited;
+        self.parsed = OnceLock::new();
+        Ok(())
+    }
+
     /// What an answer of that dialect needs beside its events to be written for the caller.
     #[must_use]
     pub fn context(&self, from: &dyn Dialect, record: &Record) -> AnswerContext {

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod admit;
+pub mod books;
 pub mod call;
 pub mod channel;
 pub mod cli;
@@ -12,7 +13,9 @@ pub mod crossing;
 pub mod exchange;
 pub mod identify;
 pub mod ingress;
+pub mod ledger;
 pub mod record;
+pub mod refusal;
 pub mod reply;
 pub mod route;
 pub mod server;

@@ -9,8 +9,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_policy::accounts::Headroom;
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::usage::Usage;
+
+use crate::books::Paid;
 
 use crate::config::snapshot::Route;
 use crate::identify::Caller;
@@ -86,6 +89,14 @@ pub struct Record {
     pub attempts: Vec<Attempt>,
     /// Why the first choice did not answer.
     pub fallback: Option<String>,
+    /// Which model was planned before a rule put another in its place, and why.
+    pub downgraded: Option<String>,
+    /// The output that the request was limited to, to fit a budget.
+    pub clamped: Option<u64>,
+    /// What the tightest limits still let pass.
+    pub headroom: Headroom,
+    /// What it cost, once that is known, with the price's version.
+    pub paid: Option<Paid>,
     /// What the translation could not carry, both ways.
     pub loss: Vec<String>,
     /// The status that the caller saw.
@@ -157,6 +168,10 @@ impl Record {
             passthrough: false,
             attempts: Vec::new(),
             fallback: None,
+            downgraded: None,
+            clamped: None,
+            headroom: Headroom::default(),
+            paid: None,
             loss: Vec::new(),
             status: 0,
             outcome: Outcome::Failed,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tollgate_guard::mask;
+use tollgate_policy::accounts::Room;
 use tollgate_upstream::deployment::Asked;
 use tollgate_wire::dialects::Dialect;
 use tollgate_wire::fault::{Fault, FaultKind, Origin, Retry};
@@ -23,6 +24,19 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-tollgate-attempts");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tollgate-overhead-ms");
 const CONFIG: HeaderName = HeaderName::from_static("x-tollgate-config");
 const FALLBACK: HeaderName = HeaderName::from_static("x-tollgate-fallback");
+const DOWNGRADED: HeaderName = HeaderName::from_static("x-tollgate-downgraded");
+const MAX_TOKENS: HeaderName = HeaderName::from_static("x-tollgate-max-tokens");
+const COST: HeaderName = HeaderName::from_static("x-tollgate-cost-usd");
+static REQUESTS_ROOM: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
+];
+static TOKENS_ROOM: [HeaderName; 3] = [
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
 const LOSS: HeaderName = HeaderName::from_static("x-tollgate-loss");
 const FAULT_ORIGIN: HeaderName = HeaderName::from_static("x-tollgate-fault-origin");
 const KEY_DEPRECATED: HeaderName = HeaderName::from_static("x-tollgate-key-deprecated");
@@ -148,6 +162,17 @@ pub fn facts(record: &Record) -> HeaderMap {
     if let Some(fallback) = record.fallback.as_deref() {
         set(headers, FALLBACK, fallback);
     }
+    if let Some(downgraded) = record.downgraded.as_deref() {
+        set(headers, DOWNGRADED, downgraded);
+    }
+    if let Some(tokens) = record.clamped {
+        set(headers, MAX_TOKENS, &format!("{tokens}; reason=budget"));
+    }
+    if let Some(paid) = record.paid.as_ref().filter(|paid| paid.price_version.is_some()) {
+        set(headers, COST, &paid.cost.to_string());
+    }
+    room(headers, &REQUESTS_ROOM, record.headroom.requests);
+    room(headers, &TOKENS_ROOM, record.headroom.tokens);
     if !record.loss.is_empty() {
         set(headers, LOSS, &record.loss.join(", "));
     }
@@ -160,6 +185,32 @@ pub fn facts(record: &Record) -> HeaderMap {
         set(headers, PROVIDER_REQUEST_ID, id);
     }
     map
+}
+
+/// What the tightest limit still lets pass, as OpenAI says it.
+fn room(headers: &mut HeaderMap, names: &[HeaderName; 3], room: Option<Room>) {
+    let Some(room) = room else { return };
+    let [limit, remaining, reset] = names.clone();
+    headers.insert(limit, HeaderValue::from(room.limit));
+    headers.insert(remaining, HeaderValue::from(room.remaining));
+    set(headers, reset, &go_duration(room.reset_ms));
+}
+
+/// A duration in Go's form, which OpenAI uses: `1h0m12.5s`, `7m12s`, `20ms`.
+fn go_duration(ms: u64) -> String {
+    let (hours, minutes, rest) = (ms / 3_600_000, ms / 60_000 % 60, ms % 60_000);
+    if ms < 1000 {
+        return format!("{ms}ms");
+    }
+    let seconds = match rest % 1000 {
+        0 => format!("{}s", rest / 1000),
+        fraction => format!("{}.{}s", rest / 1000, format!("{fraction:03}").trim_end_matches('0')),
+    };
+    match (hours, minutes) {
+        (0, 0) => seconds,
+        (0, minutes) => format!("{minutes}m{seconds}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+    }
 }
 
 /// Names that a header cannot hold are left out: the record has them.

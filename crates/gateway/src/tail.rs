@@ -13,6 +13,7 @@ use tollgate_wire::dialects::Dialect;
 use tollgate_wire::event::Event;
 use tollgate_wire::fault::{Fault, FaultKind, Origin};
 
+use crate::books::Durable;
 use crate::clock;
 use crate::exchange::caught;
 use crate::record::{Draft, Outcome};
@@ -42,6 +43,8 @@ pub struct Live {
     events: Vec<Event>,
     ending: Option<Ending>,
     health: Asked,
+    /// The settlement, until the disk has it.
+    durable: Option<Durable>,
 }
 
 /// An exchange that is going on, with its record. It ends exactly once: by `close`, or, when it is dropped before that, because the
@@ -142,6 +145,7 @@ impl AnswerBody {
             over: false,
             events: Vec::new(),
             ending: Some(ending),
+            durable: None,
         }))
     }
 }
@@ -154,6 +158,11 @@ fn untaken() -> Fault {
 impl Live {
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         loop {
+            // Nobody is told of the end before it is written down.
+            if let Some(durable) = &mut self.durable {
+                std::task::ready!(durable.as_mut().poll(cx));
+                self.durable = None;
+            }
             if let Some(bytes) = self.stream.take().or_else(|| self.last.take()) {
                 if let Some(ending) = &mut self.ending {
                     ending.draft.record_mut().answer_bytes += bytes.len() as u64;
@@ -181,10 +190,11 @@ impl Live {
         }
         self.events.clear();
         match step {
-            Step::More => {}
+            Step::More => self.keep_up(),
             Step::Complete => {
                 self.over = true;
                 self.health.went_well();
+                self.settle();
             }
             Step::Broken { fault, told } => {
                 if fault.origin == Origin::Provider {
@@ -201,10 +211,30 @@ impl Live {
         let Some(ending) = &mut self.ending else { return };
         ending.outcome = Outcome::Broken;
         ending.draft.fail(fault);
+        self.durable = ending.draft.settle();
         if !told {
             let shown = crate::reply::shown(fault);
             let request_id = &ending.draft.record().request_id;
             self.last = Some(Bytes::from(self.dialect.write_stream_fault(&shown, request_id)));
+        }
+    }
+
+    /// An answer that costs more than is held, and may not, ends here: not as if it were complete.
+    fn keep_up(&mut self) {
+        let fault = self.ending.as_mut().and_then(|ending| ending.draft.keep_up().err());
+        if let Some(fault) = fault {
+            self.break_off(&fault, false);
+        }
+    }
+
+    /// Posts what the answer used, before its last bytes go, and says behind them what it cost.
+    fn settle(&mut self) {
+        let Some(ending) = &mut self.ending else { return };
+        self.durable = ending.draft.settle();
+        if let Some(paid) = &ending.draft.record().paid
+            && paid.price_version.is_some()
+        {
+            self.last = Some(Bytes::from(format!(": x-tollgate-cost-usd: {}\n\n", paid.cost)));
         }
     }
 

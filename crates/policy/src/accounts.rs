@@ -63,7 +63,7 @@ pub struct Accounts {
 }
 
 /// A call that is in: it counts as a request, and as open until [`Accounts::leave`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 #[must_use = "it counts as open until it leaves"]
 pub struct Entered {
     held: SmallVec<[Held; 4]>,

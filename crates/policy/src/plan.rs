@@ -57,6 +57,17 @@ impl Plan {
         self.passed_over
     }
 
+    /// The plan of those alone for which `keep` is true; `None`: of none. `reason` says what is wrong with the others.
+    #[must_use]
+    pub fn only(mut self, reason: &'static str, keep: impl Fn(DeploymentId) -> bool) -> Option<Self> {
+        let first = self.attempts.first().copied();
+        self.attempts.retain(|deployment| keep(*deployment));
+        if first != self.attempts.first().copied() {
+            self.passed_over.get_or_insert(reason);
+        }
+        (!self.attempts.is_empty()).then_some(self)
+    }
+
     /// Moves to the front, in their order, those for which `keep` is true (all stay in the plan). `reason` says what is wrong with
     /// the others.
     pub fn prefer(&mut self, reason: &'static str, keep: impl Fn(DeploymentId) -> bool) {
@@ -120,6 +131,19 @@ mod tests {
         plan.prefer("odd", |id| id.0 % 2 == 0);
         assert_eq!(plan.attempts(), [2, 4, 1, 3].map(DeploymentId));
         assert_eq!((plan.first_choice(), plan.passed_over()), (DeploymentId(1), Some("odd")));
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_tried() {
+        let plan = Plan::new(&[], &[1, 2, 3].map(DeploymentId)).unwrap();
+        let odd = plan.clone().only("even", |id| id.0 % 2 == 1).unwrap();
+        assert_eq!((odd.attempts(), odd.passed_over()), (&[1, 3].map(DeploymentId)[..], None));
+        let even = plan.clone().only("odd", |id| id.0 % 2 == 0).unwrap();
+        assert_eq!(
+            (even.attempts(), even.first_choice(), even.passed_over()),
+            (&[DeploymentId(2)][..], DeploymentId(1), Some("odd"))
+        );
+        assert_eq!(plan.only("all", |_| false), None);
     }
 
     #[test]

@@ -27,6 +27,23 @@ pub enum Scope {
     Provider,
 }
 
+impl Scope {
+    /// Its name, towards people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "everything",
+            Self::Team => "team",
+            Self::User => "user",
+            Self::Key => "key",
+            Self::Feature => "feature",
+            Self::Route => "route",
+            Self::Model => "model",
+            Self::Provider => "provider",
+        }
+    }
+}
+
 /// What happens to requests under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -44,6 +44,12 @@ impl DataDir {
         Ok(Self(path.to_owned()))
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The secret that key digests depend on; made at the first start.
     ///
     /// # Errors

@@ -104,6 +104,12 @@ impl Deployment {
         })
     }
 
+    /// The largest output that the model gives, where it is known.
+    #[must_use]
+    pub fn output_tokens_max(&self) -> Option<u64> {
+        self.doors.first()?.target.facts.output_tokens_max
+    }
+
     /// The door for a caller of that dialect: its own, so that its bytes can stay as they are, else the preferred one.
     ///
     /// # Panics

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::fault::Malformed;
+use crate::patch::Patch;
 
 use self::scanner::{Key, Scanner};
 
@@ -53,6 +54,43 @@ impl Envelope {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+}
+
+/// The names of a request's output limit, in every dialect that has one at its top level; the first that is set counts.
+const LIMITS: [&str; 2] = ["max_completion_tokens", "max_tokens"];
+
+impl Envelope {
+    /// The edit that limits the output to `tokens`, whatever limit the body had.
+    #[must_use]
+    pub fn limit(&self, body: &[u8], tokens: u64) -> Patch {
+        let mut patch = Patch::default();
+        let set = |field: &&Field| LIMITS.contains(&field.name.as_str()) && field.text(body) != "null";
+        let mut fields = self.fields.iter().filter(set).peekable();
+        if fields.peek().is_none() {
+            // There is at least the model behind it. A field that is null says nothing, and is written over.
+            match self.field("max_tokens") {
+                Some(null) => patch.replace(null.value.clone(), tokens.to_string()),
+                None => patch.replace(self.head..self.head, format!("\"max_tokens\":{tokens},")),
+            }
+        }
+        for field in fields {
+            patch.replace(field.value.clone(), tokens.to_string());
+        }
+        patch
+    }
+
+    /// A whole number at the top level; `None`: it is not there, or is none.
+    #[must_use]
+    pub fn count(&self, name: &str, body: &[u8]) -> Option<u64> {
+        self.field(name)?.text(body).parse().ok()
+    }
+
+    /// A string without escapes at the top level.
+    #[must_use]
+    pub fn word<'a>(&self, name: &str, body: &'a [u8]) -> Option<&'a str> {
+        let text = self.field(name)?.text(body);
+        text.strip_prefix('"')?.strip_suffix('"').filter(|word| !word.contains('\\'))
     }
 }
 

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use tollgate_policy::key::Pepper;
+use tollgate_policy::key::{Pepper, Peppers};
 use tollgate_upstream::providers::Catalog;
 
-use crate::config::providers::Breakers;
-use crate::config::reload::Surroundings;
+use crate::config::reload::{State, Surroundings};
+use crate::config::stored::Stored;
 use crate::config::{Checked, Problem, Severity, text_of};
 
 /// Checks a file. Warnings are shown and are no failure.
@@ -48,7 +48,13 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), String> {
 /// All that the rules find, and behind them what only building finds.
 fn checked(surroundings: &Surroundings, text: &str) -> Checked {
     let mut checked = surroundings.check(text);
-    let built = checked.raw.as_ref().map(|raw| surroundings.build(raw, text, Breakers::default()));
+    let stored = Stored::default();
+    let state = State {
+        stored: &stored,
+        before: None,
+        version: 0,
+    };
+    let built = checked.raw.as_ref().map(|raw| surroundings.build(raw, text, state));
     if let Some(Err(reason)) = built {
         checked.problems.push(Problem::of_file(reason, "mend it, and check again"));
     }
@@ -59,7 +65,7 @@ fn checked(surroundings: &Surroundings, text: &str) -> Checked {
 fn surroundings(path: &Path) -> Result<Surroundings, String> {
     Ok(Surroundings {
         catalog: catalog()?,
-        pepper: Pepper::new(&[0; 32]),
+        peppers: Peppers::new(Pepper::new(&[0; 32])),
         // Nobody calls it: the simulated providers only need an address to be built.
         mock: Some(SocketAddr::from(([127, 0, 0, 1], 9))),
         folder: path.parent().map(Path::to_owned).unwrap_or_default(),

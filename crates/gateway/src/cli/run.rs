@@ -6,20 +6,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tollgate_mock::{Mock, MockSettings};
+use tollgate_policy::key::{Pepper, Peppers};
+use tollgate_store::database::Source;
 use tollgate_store::files::DataDir;
 use tollgate_upstream::tls::Tls;
 
 use super::{RunArguments, discover};
 use crate::admin::Admin;
-use crate::config::reload::{Reloader, Started, Surroundings, data_dir_of, listed};
-use crate::config::{MOCK, Raw, text_of};
+use crate::clock;
+use crate::config::current::Current;
+use crate::config::reload::{Reloader, Started, State, Surroundings, data_dir_of, listed};
+use crate::config::{MOCK, Raw, raw, text_of};
 use crate::exchange::Shared;
+use crate::ledger::{self, Shipper};
 use crate::server::{Server, ServerSettings, listen};
 use crate::telemetry::Telemetry;
 use crate::telemetry::logs::{Format, Log};
 use crate::telemetry::metrics::Metrics;
 
+/// How long the last of the journal may take to reach the database; what is left is taken up by the next start.
+const SHIP_GRACE: Duration = Duration::from_secs(5);
 /// The config file that is taken when none is named.
 const USUAL_CONFIG: &str = "tollgate.yaml";
 
@@ -57,7 +66,14 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     let mut start = start(arguments)?;
     let mock = runtime.block_on(simulated(&start.raw))?;
     start.surroundings.mock = mock.as_ref().map(Mock::addr);
-    let snapshot = start.surroundings.build(&start.raw, &start.text, Default::default())?;
+    let source = source(&start)?;
+    let opened = runtime.block_on(ledger::open(&start.raw, &source, &start.data, clock::now()))?;
+    let state = State {
+        stored: &opened.stored,
+        before: None,
+        version: 1,
+    };
+    let snapshot = start.surroundings.build(&start.raw, &start.text, state)?;
     if start.path.is_some() {
         // Good enough to be built: good enough to fall back to.
         start.data.keep_config(&start.text).map_err(|error| error.to_string())?;
@@ -71,23 +87,37 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         .metrics
         .config_current
         .set(i64::from(start.remarks.is_empty() || start.path.is_none()));
+    let switches = start.data.switches().map_err(|error| error.to_string())?;
     let shared = Arc::new(Shared {
         config: ArcSwap::from_pointee(snapshot),
+        books: Arc::clone(&opened.books),
+        switches: ArcSwap::from_pointee(switches),
         telemetry: Arc::clone(&telemetry),
     });
+    let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
+    if let Some(journal) = shared.books.journal() {
+        let shipper = Shipper::new(
+            opened.database.clone(),
+            Arc::clone(journal),
+            Arc::clone(&shared),
+            ledger::progress(),
+        );
+        tasks.spawn_on(shipper.run(ending.clone()), runtime.handle());
+    }
     let server = serve(&start.raw, arguments, &shared)?;
     let admin_listener = bound(admin_address(&start.raw, arguments)?, "admin.listen")?;
     let admin = Admin::start(admin_listener, Arc::clone(&telemetry)).map_err(|error| error.to_string())?;
-    for remark in &start.remarks {
+    for remark in start.remarks.iter().chain(&opened.remarks) {
         telemetry.log.event("warn", remark);
     }
     super::print(&welcome(&start, server.address, admin.address))?;
+    let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);
     let watching = start.path.clone().map(|path| {
         let started = Started {
             text: start.text,
             raw: start.raw,
         };
-        Reloader::new(path, start.surroundings, start.data, Arc::clone(&shared), started).watch()
+        Reloader::new(path, start.data, Arc::clone(&current), started).watch()
     });
     let watching = watching.transpose().unwrap_or_else(|reason| {
         telemetry
@@ -103,7 +133,23 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     drop(watching);
     stop(&runtime, server, mock);
     drop(admin);
+    // Behind the last exchange: what it cost is in the journal now.
+    ending.cancel();
+    tasks.close();
+    runtime.block_on(async {
+        let _ = tokio::time::timeout(SHIP_GRACE, tasks.wait()).await;
+        opened.database.close().await;
+    });
     Ok(())
+}
+
+/// Where durable state lives.
+fn source(start: &Start) -> Result<Source, String> {
+    Ok(match &start.raw.database {
+        raw::Database::Embedded => Source::Folder(start.data.path().to_owned()),
+        raw::Database::Postgres(url) => Source::Url(url.to_string()),
+        raw::Database::Reference(reference) => Source::Url(start.surroundings.secret(reference)?),
+    })
 }
 
 /// Waits for open exchanges; a second signal ends them, each with its record.
@@ -146,7 +192,7 @@ fn from_file(path: &Path, arguments: &RunArguments) -> Result<Start, String> {
     let broken = text.as_ref().ok().cloned();
     if let (Ok(text), Some(raw)) = (text, checked.and_then(|checked| checked.raw)) {
         let data = data_dir(arguments, &raw)?;
-        surroundings.pepper = data.pepper().map_err(|error| error.to_string())?;
+        surroundings.peppers = data.peppers().map_err(|error| error.to_string())?;
         let remarks = if problems.is_empty() { Vec::new() } else { vec![problems] };
         return Ok(Start {
             text,
@@ -172,7 +218,7 @@ fn last_good(path: &Path, data_dir: Option<PathBuf>, mut surroundings: Surroundi
         return Err(refused());
     };
     let raw = surroundings.check(&text).raw.ok_or_else(refused)?;
-    surroundings.pepper = data.pepper().map_err(|error| error.to_string())?;
+    surroundings.peppers = data.peppers().map_err(|error| error.to_string())?;
     let remark = format!("{}; the last good config of {} is used instead", refused(), folder.display());
     Ok(Start {
         text,
@@ -195,7 +241,7 @@ fn from_environment(arguments: &RunArguments) -> Result<Start, String> {
     surroundings.first_key = Some(key.clone());
     let checked = surroundings.check(&text);
     let raw = checked.raw.ok_or_else(|| listed(&checked.problems))?;
-    surroundings.pepper = data.pepper().map_err(|error| error.to_string())?;
+    surroundings.peppers = data.peppers().map_err(|error| error.to_string())?;
     let first_key = Some(FirstKey { text: key, file });
     Ok(Start {
         text,
@@ -212,7 +258,7 @@ fn from_environment(arguments: &RunArguments) -> Result<Start, String> {
 fn surroundings(folder: PathBuf) -> Result<Surroundings, String> {
     Ok(Surroundings {
         catalog: super::check::catalog()?,
-        pepper: tollgate_policy::key::Pepper::new(&[0; 32]),
+        peppers: Peppers::new(Pepper::new(&[0; 32])),
         mock: None,
         folder,
         first_key: None,

@@ -3,13 +3,17 @@
 
 use std::io::Read;
 
+pub mod current;
 pub mod facts;
 pub mod providers;
 pub mod raw;
 pub mod reload;
 pub mod snapshot;
+pub mod spending;
+pub mod stored;
 pub mod units;
 
+mod callers;
 mod check;
 mod document;
 mod problem;

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tollgate_policy::health::Breaker;
-use tollgate_policy::key::Pepper;
 use tollgate_upstream::auth;
 use tollgate_upstream::client::{HttpVersion, Origin};
 use tollgate_upstream::credentials::{Credential, CredentialPool, Secret};
@@ -22,13 +21,11 @@ use super::{MOCK, World, facts, raw};
 pub type Breakers = HashMap<String, Arc<Mutex<Breaker>>>;
 
 /// What providers are built from, beside their entry.
-pub struct Providers<'a> {
+pub struct Providers {
     /// The built-in catalog.
     pub catalog: &'static Catalog,
     /// Where the simulated providers listen.
     pub mock: Option<SocketAddr>,
-    /// For the digests of keys.
-    pub pepper: &'a Pepper,
     /// Breakers of the config before.
     pub breakers: Breakers,
 }
@@ -109,7 +106,7 @@ impl Provider {
     }
 }
 
-impl Providers<'_> {
+impl Providers {
     /// Builds one provider.
     ///
     /// # Errors

@@ -70,7 +70,7 @@ pub struct Raw {
     pub users: BTreeMap<String, User>,
     /// Identity providers whose tokens are taken in place of keys, by name.
     #[schemars(example = serde_json::json!({"company": {
-        "issuer": "https://login.example.com", "audiences": ["tollgate"], "claims": {"team": "department"}
+        "issuer": "https://login.example.com", "audiences": ["tollgate"], "jwks_url": "https://login.example.com/keys", "claims": {"team": "department"}
     }}))]
     pub issuers: BTreeMap<String, Issuer>,
     /// The callers' keys.
@@ -180,6 +180,8 @@ pub struct Provider {
     /// How a credential is sent: `bearer`, `header:NAME` or `none`. The catalog knows it; otherwise the dialect's own way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
+    /// Lets its models be called although nobody knows what they cost; they then count as free.
+    pub allow_unpriced: bool,
 }
 
 /// A wire format.

@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use notify::{RecursiveMode, Watcher};
 use sha2::{Digest, Sha256};
-use tollgate_policy::key::Pepper;
+use tollgate_policy::key::Peppers;
 use tollgate_store::files::DataDir;
 use tollgate_upstream::providers::Catalog;
 
-use super::providers::{Breakers, Providers};
-use super::snapshot::Snapshot;
+use super::current::Current;
+use super::providers::Providers;
+use super::snapshot::{Parts, Snapshot};
+use super::stored::Stored;
 use super::{Checked, Problem, Raw, Vendor, World, read};
 use crate::cli::FIRST_KEY_ENV;
-use crate::exchange::Shared;
 use crate::telemetry::Telemetry;
 
 /// Editors write a file in several steps: looked at when it has been quiet for this long.
@@ -28,13 +29,24 @@ pub struct Surroundings {
     /// The built-in catalog.
     pub catalog: &'static Catalog,
     /// For the digests of keys.
-    pub pepper: Pepper,
+    pub peppers: Peppers,
     /// Where the simulated providers listen.
     pub mock: Option<std::net::SocketAddr>,
     /// Relative paths in the config start here.
     pub folder: PathBuf,
     /// The key of a gateway without a config file.
     pub first_key: Option<String>,
+}
+
+/// What a snapshot takes over from what was before it.
+#[derive(Clone, Copy)]
+pub struct State<'a> {
+    /// What the database keeps.
+    pub stored: &'a Stored,
+    /// The snapshot in use until now.
+    pub before: Option<&'a Snapshot>,
+    /// Grows with each build.
+    pub version: u64,
 }
 
 impl Surroundings {
@@ -44,19 +56,49 @@ impl Surroundings {
         self.with_world(|world| read(text, world))
     }
 
+    /// What a reference of a checked config stands for.
+    ///
+    /// # Errors
+    /// When it stands for nothing any more.
+    pub fn secret(&self, reference: &super::units::SecretRef) -> Result<String, String> {
+        let secret = self.with_world(|world| reference.resolve(world));
+        secret
+            .map(|secret| secret.expose().to_owned())
+            .map_err(|complaint| complaint.to_string())
+    }
+
     /// Builds a checked config.
     ///
     /// # Errors
     /// A reason, when it turns out to be unusable after all.
-    pub fn build(&self, raw: &Raw, text: &str, breakers: Breakers) -> Result<Snapshot, String> {
-        let providers = Providers {
-            catalog: self.catalog,
-            mock: self.mock,
-            pepper: &self.pepper,
-            breakers,
-        };
-        self.with_world(|world| Snapshot::build(raw, revision(text), world, &providers))
+    pub fn build(&self, raw: &Raw, text: &str, state: State<'_>) -> Result<Snapshot, String> {
+        let parts = self.parts(state);
+        self.with_world(|world| Snapshot::build(raw, revision(text), world, &parts))
             .map_err(|error| error.to_string())
+    }
+
+    /// Builds what depends on the database anew.
+    ///
+    /// # Errors
+    /// A reason, when it turns out to be unusable.
+    pub fn rebuild(&self, before: &Snapshot, raw: &Raw, state: State<'_>) -> Result<Snapshot, String> {
+        let parts = self.parts(state);
+        self.with_world(|world| before.with_stored(raw, world, &parts))
+            .map_err(|error| error.to_string())
+    }
+
+    fn parts<'a>(&'a self, state: State<'a>) -> Parts<'a> {
+        Parts {
+            providers: Providers {
+                catalog: self.catalog,
+                mock: self.mock,
+                breakers: state.before.map(Snapshot::breakers).unwrap_or_default(),
+            },
+            peppers: &self.peppers,
+            stored: state.stored,
+            issuers: state.before.map(|before| &*before.issuers),
+            version: state.version,
+        }
     }
 
     fn with_world<T>(&self, use_world: impl FnOnce(&World<'_>) -> T) -> T {
@@ -127,9 +169,8 @@ pub fn data_dir_of(text: &str) -> Option<PathBuf> {
 /// Follows a config file.
 pub struct Reloader {
     path: PathBuf,
-    surroundings: Surroundings,
     data: DataDir,
-    shared: Arc<Shared>,
+    current: Arc<Current>,
     started_with: Started,
 }
 
@@ -144,12 +185,11 @@ pub struct Started {
 impl Reloader {
     /// Follows that file into that snapshot, which was built from the text `started_with`.
     #[must_use]
-    pub fn new(path: PathBuf, surroundings: Surroundings, data: DataDir, shared: Arc<Shared>, started_with: Started) -> Self {
+    pub fn new(path: PathBuf, data: DataDir, current: Arc<Current>, started_with: Started) -> Self {
         Self {
             path,
-            surroundings,
             data,
-            shared,
+            current,
             started_with,
         }
     }
@@ -197,7 +237,8 @@ impl Reloader {
 
     /// Takes a text into use, or says why not.
     fn take(&self, text: Result<String, Problem>) {
-        let Telemetry { metrics, log } = &*self.shared.telemetry;
+        let shared = self.current.shared();
+        let Telemetry { metrics, log } = &*shared.telemetry;
         match text.map_err(|problem| problem.to_string()).and_then(|text| self.swap(&text)) {
             Ok(revision) => {
                 metrics.config_reloads.inc();
@@ -207,7 +248,7 @@ impl Reloader {
             Err(problems) => {
                 metrics.config_refusals.inc();
                 metrics.config_current.set(0);
-                let revision = self.shared.config.load().revision.clone();
+                let revision = shared.config.load().revision.clone();
                 log.event(
                     "error",
                     &format!("the config file was changed and is not valid; {revision} stays in use\n{problems}"),
@@ -217,24 +258,19 @@ impl Reloader {
     }
 
     fn swap(&self, text: &str) -> Result<String, String> {
-        let checked = self.surroundings.check(text);
-        let Some(raw) = checked.raw else {
-            return Err(listed(&checked.problems));
-        };
-        let snapshot = self.surroundings.build(&raw, text, self.shared.config.load().breakers())?;
-        let revision = snapshot.revision.to_string();
-        self.shared.config.store(Arc::new(snapshot));
+        let (raw, revision) = self.current.take_text(text)?;
+        let telemetry = &self.current.shared().telemetry;
         let waiting = self.started_with.needs_restart(&raw);
         if !waiting.is_empty() {
             let message = format!(
                 "{} changed in the config file; that takes effect with a restart",
                 waiting.join(", ")
             );
-            self.shared.telemetry.log.event("warn", &message);
+            telemetry.log.event("warn", &message);
         }
         if let Err(error) = self.data.keep_config(text) {
             let message = format!("config {revision} is in use, but could not be kept for the next start: {error}");
-            self.shared.telemetry.log.event("warn", &message);
+            telemetry.log.event("warn", &message);
         }
         Ok(revision)
     }
@@ -248,6 +284,8 @@ impl Started {
             ("listen", then.listen != now.listen),
             ("admin", then.admin != now.admin),
             ("data_dir", then.data_dir != now.data_dir),
+            ("database", then.database != now.database),
+            ("ledger", then.ledger != now.ledger),
             ("server.drain_delay", then.server.drain_delay != now.server.drain_delay),
             ("server.drain", then.server.drain != now.server.drain),
             ("server.workers", then.server.workers != now.server.workers),

@@ -1,22 +1,24 @@
 //! What a config means: built objects, ready to be used, behind one atomic swap. An exchange sees one snapshot from start to end.
 //! Strings end here: at request time one name is looked up. It checks nothing that `check.rs` has checked.
 
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tollgate_policy::identity::{Allowed, Features, Network, Team, User, VirtualKey};
+use tollgate_policy::estimate::Calibration;
 use tollgate_policy::key::Peppers;
-use tollgate_policy::patterns::Patterns;
 use tollgate_policy::plan::{Candidate, DeploymentId};
+use tollgate_policy::prices::Price;
 use tollgate_policy::retry::Trigger;
 use tollgate_policy::strategies::{self, Strategy};
-use tollgate_store::directory::{Directory, Entries, PlainKey};
+use tollgate_store::directory::Directory;
 use tollgate_upstream::client::Timeouts;
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::dialects::DIALECTS;
 
 use super::providers::{BuildError, Provider, Providers};
-use super::{Raw, World, raw};
+use super::spending::{self, Spending, Typed};
+use super::stored::Stored;
+use super::{Raw, World, callers, raw};
 use crate::identify::token::Issuers;
 
 /// Names of the form `provider/upstream-model` that were asked for and are kept built; then all are forgotten and built anew.
@@ -31,12 +33,16 @@ pub struct Snapshot {
     /// The keys.
     pub directory: Directory,
     /// The identity providers whose tokens are believed.
-    pub issuers: Issuers,
+    pub issuers: Arc<Issuers>,
     /// The largest request body.
     pub body_bytes_max: usize,
-    names: HashMap<String, Asked>,
-    providers: HashMap<String, Provider>,
-    direct: RwLock<HashMap<String, Arc<Route>>>,
+    /// Limits and budgets.
+    pub spending: Arc<Spending>,
+    /// Providers whose models may be called without a price; `None`: all.
+    unpriced: Option<Arc<HashSet<String>>>,
+    names: Arc<HashMap<String, Asked>>,
+    providers: Arc<HashMap<String, Provider>>,
+    direct: Arc<RwLock<HashMap<String, Arc<Route>>>>,
 }
 
 /// What a name stands for.
@@ -68,7 +74,19 @@ pub struct Route {
     pub timeouts: Timeouts,
     /// What to do when something cannot be carried.
     pub on_loss: OnLoss,
-    deployments: Vec<Arc<Deployment>>,
+    targets: Vec<Arc<Target>>,
+}
+
+/// A deployment, and what it costs.
+pub struct Target {
+    /// What answers.
+    pub deployment: Arc<Deployment>,
+    /// What it costs; `None`: nobody knows.
+    pub price: Option<Arc<Price>>,
+    /// It may be called although nobody knows what it costs.
+    pub allow_unpriced: bool,
+    /// How many bytes of text make a token there.
+    pub calibration: Mutex<Calibration>,
 }
 
 /// What to do when a target's dialect cannot carry something that the caller sent.
@@ -110,10 +128,16 @@ impl Route {
     /// One of the route's deployments.
     #[must_use]
     pub fn deployment(&self, id: DeploymentId) -> Option<&Arc<Deployment>> {
-        self.deployments.get(usize::try_from(id.0).ok()?)
+        self.target(id).map(|target| &target.deployment)
     }
 
-    fn direct(name: &str, deployment: Arc<Deployment>, timeouts: Timeouts) -> Self {
+    /// One of the route's deployments, with its price.
+    #[must_use]
+    pub fn target(&self, id: DeploymentId) -> Option<&Arc<Target>> {
+        self.targets.get(usize::try_from(id.0).ok()?)
+    }
+
+    fn direct(name: &str, target: Target, timeouts: Timeouts) -> Self {
         Self {
             name: name.to_owned(),
             named: false,
@@ -127,9 +151,23 @@ impl Route {
             attempts_max: raw::Retry::default().attempts.into(),
             timeouts,
             on_loss: OnLoss::Warn,
-            deployments: vec![deployment],
+            targets: vec![Arc::new(target)],
         }
     }
+}
+
+/// What a snapshot is built from beside the config's text.
+pub struct Parts<'a> {
+    /// Where deployments come from.
+    pub providers: Providers,
+    /// What digests of keys are made with.
+    pub peppers: &'a Peppers,
+    /// What the database keeps.
+    pub stored: &'a Stored,
+    /// The identity providers of the snapshot before: the keys that they fetched are taken over.
+    pub issuers: Option<&'a Issuers>,
+    /// Grows with each build.
+    pub version: u64,
 }
 
 impl Snapshot {
@@ -137,7 +175,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// When a secret or an address turns out to be unusable after all.
-    pub fn build(raw: &Raw, revision: String, world: &World<'_>, providers: &Providers<'_>) -> Result<Self, BuildError> {
+    pub fn build(raw: &Raw, revision: String, world: &World<'_>, parts: &Parts<'_>) -> Result<Self, BuildError> {
+        let providers = &parts.providers;
         let built: HashMap<String, Provider> = raw
             .providers
             .iter()
@@ -145,16 +184,36 @@ impl Snapshot {
             .collect::<Result<_, BuildError>>()?;
         let mut snapshot = Self {
             revision: revision.into(),
-            directory: directory(raw, world, providers)?,
-            issuers: Issuers::default(),
+            directory: callers::directory(raw, parts.stored, world, parts.peppers.clone())?,
+            issuers: Arc::new(issuers(raw, parts)?),
+            spending: Arc::new(Spending::build(raw, &typed(raw, parts.stored), parts.version)?),
+            unpriced: unpriced(raw),
             body_bytes_max: usize::try_from(raw.server.max_body.bytes()).unwrap_or(usize::MAX),
-            names: HashMap::new(),
-            providers: built,
-            direct: RwLock::default(),
+            names: Arc::default(),
+            providers: Arc::new(built),
+            direct: Arc::default(),
         };
         snapshot.add_models(raw)?;
         snapshot.add_routes(raw)?;
         Ok(snapshot)
+    }
+
+    /// The same config with another state of the database: only who may call and what may be spent is built anew.
+    ///
+    /// # Errors
+    /// When a secret or a condition turns out to be unusable after all.
+    pub fn with_stored(&self, raw: &Raw, world: &World<'_>, parts: &Parts<'_>) -> Result<Self, BuildError> {
+        Ok(Self {
+            revision: Arc::clone(&self.revision),
+            directory: callers::directory(raw, parts.stored, world, parts.peppers.clone())?,
+            issuers: Arc::clone(&self.issuers),
+            spending: Arc::new(Spending::build(raw, &typed(raw, parts.stored), parts.version)?),
+            body_bytes_max: self.body_bytes_max,
+            unpriced: self.unpriced.clone(),
+            names: Arc::clone(&self.names),
+            providers: Arc::clone(&self.providers),
+            direct: Arc::clone(&self.direct),
+        })
     }
 
     /// What a caller's model name stands for: a route, a model of ours, or `provider/upstream-model`.
@@ -194,12 +253,26 @@ impl Snapshot {
         self.providers.values().flat_map(Provider::breakers).collect()
     }
 
+    fn target(&self, deployment: Arc<Deployment>, model: &str, own: Option<&raw::Price>, allow_unpriced: bool) -> Target {
+        Target {
+            price: spending::price(own, &deployment.provider, model),
+            allow_unpriced: allow_unpriced
+                || self
+                    .unpriced
+                    .as_ref()
+                    .is_none_or(|providers| providers.contains(&deployment.provider)),
+            calibration: Mutex::default(),
+            deployment,
+        }
+    }
+
     fn direct_route(&self, name: &str) -> Result<Arc<Route>, Unknown> {
         let unknown = || Unknown::Name(name.to_owned());
         let (provider, model) = name.split_once('/').ok_or_else(unknown)?;
         let provider = self.providers.get(provider).ok_or_else(unknown)?;
         let deployment = provider.deployment(model).ok_or_else(unknown)?;
-        Ok(Arc::new(Route::direct(name, deployment, timeouts(&raw::Timeouts::default()))))
+        let target = self.target(deployment, model, None, false);
+        Ok(Arc::new(Route::direct(name, target, timeouts(&raw::Timeouts::default()))))
     }
 
     fn add_models(&mut self, raw: &Raw) -> Result<(), BuildError> {
@@ -209,8 +282,9 @@ impl Snapshot {
             let deployment = provider
                 .and_then(|provider| provider.deployment(upstream))
                 .ok_or_else(|| BuildError::missing("model", name))?;
-            let route = Route::direct(name, deployment, timeouts(&raw::Timeouts::default()));
-            self.names.insert(name.clone(), Asked::Model(Arc::new(route)));
+            let target = self.target(deployment, upstream, model.price.as_ref(), model.allow_unpriced);
+            let route = Route::direct(name, target, timeouts(&raw::Timeouts::default()));
+            Arc::make_mut(&mut self.names).insert(name.clone(), Asked::Model(Arc::new(route)));
         }
         Ok(())
     }
@@ -218,18 +292,18 @@ impl Snapshot {
     fn add_routes(&mut self, raw: &Raw) -> Result<(), BuildError> {
         for (name, route) in &raw.routes {
             let built = self.route(name, route)?;
-            self.names.insert(name.clone(), Asked::Route(Arc::new(built)));
+            Arc::make_mut(&mut self.names).insert(name.clone(), Asked::Route(Arc::new(built)));
         }
         Ok(())
     }
 
     fn route(&self, name: &str, raw: &raw::Route) -> Result<Route, BuildError> {
-        let mut deployments = Vec::new();
+        let mut targets = Vec::new();
         let mut number = |model: &str| -> Result<DeploymentId, BuildError> {
             let (Asked::Route(found) | Asked::Model(found)) = self.find(model).map_err(|_| BuildError::missing("target", model))?;
-            let deployment = found.deployments.first().ok_or_else(|| BuildError::missing("target", model))?;
-            deployments.push(Arc::clone(deployment));
-            Ok(DeploymentId(u32::try_from(deployments.len() - 1).unwrap_or(u32::MAX)))
+            let target = found.targets.first().ok_or_else(|| BuildError::missing("target", model))?;
+            targets.push(Arc::clone(target));
+            Ok(DeploymentId(u32::try_from(targets.len() - 1).unwrap_or(u32::MAX)))
         };
         let candidates = raw.targets.iter().map(|target| {
             Ok(Candidate {
@@ -256,9 +330,30 @@ impl Snapshot {
                 raw::OnLoss::Reject => OnLoss::Reject,
                 raw::OnLoss::Avoid => OnLoss::Avoid,
             },
-            deployments,
+            targets,
         })
     }
+}
+
+/// What the file and the database say together; of two rules with one name the file's counts.
+fn typed(raw: &Raw, stored: &Stored) -> Typed {
+    let named = |name: &str| raw.limits.iter().any(|limit| limit.name == name) || raw.budgets.iter().any(|budget| budget.name == name);
+    let limits = stored.typed.limits.iter().filter(|limit| !named(&limit.name));
+    let budgets = stored.typed.budgets.iter().filter(|budget| !named(&budget.name));
+    Typed {
+        limits: raw.limits.iter().chain(limits).cloned().collect(),
+        budgets: raw.budgets.iter().chain(budgets).cloned().collect(),
+        increases: stored.typed.increases.clone(),
+    }
+}
+
+fn issuers(raw: &Raw, parts: &Parts<'_>) -> Result<Issuers, BuildError> {
+    Issuers::build(callers::issuers(raw), parts.issuers).map_err(|error| BuildError::new(format!("issuers: {error}")))
+}
+
+fn unpriced(raw: &Raw) -> Option<Arc<HashSet<String>>> {
+    let lenient = raw.providers.iter().filter(|(_, provider)| provider.allow_unpriced);
+    (!raw.spending.allow_unpriced).then(|| Arc::new(lenient.map(|(name, _)| name.clone()).collect()))
 }
 
 /// A model's name goes into records, headers and, for some vendors, paths (FAULTS R-B6).
@@ -287,76 +382,6 @@ fn timeouts(raw: &raw::Timeouts) -> Timeouts {
         first_byte: raw.first_byte.get(),
         idle: raw.idle.get(),
         total: raw.total.get(),
-    }
-}
-
-fn directory(raw: &Raw, world: &World<'_>, providers: &Providers<'_>) -> Result<Directory, BuildError> {
-    let teams: HashMap<&str, Arc<Team>> = raw
-        .teams
-        .iter()
-        .map(|(name, team)| (name.as_str(), Arc::new(built_team(name, team))))
-        .collect();
-    let keys = raw.keys.iter().map(|key| {
-        let secret = key
-            .secret
-            .resolve(world)
-            .map_err(|complaint| BuildError::new(format!("keys.{}: {complaint}", key.name)))?;
-        let team = teams.get(key.team.as_str()).ok_or_else(|| BuildError::missing("team", &key.team))?;
-        Ok(PlainKey {
-            key: virtual_key(key, team),
-            secret: secret.expose().to_owned(),
-            older: None,
-        })
-    });
-    let entries = Entries {
-        plain: keys.collect::<Result<_, BuildError>>()?,
-        teams: teams.into_values().collect(),
-        ..Entries::default()
-    };
-    Ok(Directory::build(Peppers::new(providers.pepper.clone()), entries))
-}
-
-fn built_team(name: &str, team: &raw::Team) -> Team {
-    Team {
-        name: name.to_owned(),
-        allowed: Allowed {
-            routes: Some(Patterns::new(team.routes.clone())),
-            models: Some(Patterns::new(team.models.clone())),
-            ..Allowed::default()
-        },
-        ..Team::default()
-    }
-}
-
-fn virtual_key(key: &raw::Key, team: &Arc<Team>) -> VirtualKey {
-    let patterns = |names: &Vec<String>| Patterns::new(names.clone());
-    let seconds = |moment: &raw::Moment| u64::try_from(moment.get().as_second()).unwrap_or(0);
-    let user = |name: &String| User {
-        name: name.clone(),
-        team: key.team.clone(),
-        ..User::default()
-    };
-    VirtualKey {
-        id: key.name.clone(),
-        name: key.name.clone(),
-        team: Arc::clone(team),
-        user: key.user.as_ref().map(user).map(Arc::new),
-        features: Features::new(&key.feature),
-        not_before: key.not_before.as_ref().map(seconds),
-        expires_at: key.expires.as_ref().map(seconds),
-        disabled: key.disabled,
-        allowed: Allowed {
-            routes: key.routes.as_ref().map(patterns),
-            models: key.models.as_ref().map(patterns),
-            networks: key
-                .allow_ips
-                .iter()
-                .flatten()
-                .filter_map(|range| Network::parse(&range.to_string()))
-                .collect(),
-            ..Allowed::default()
-        },
-        ..VirtualKey::default()
     }
 }
 

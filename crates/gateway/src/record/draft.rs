@@ -4,17 +4,18 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::event::Event;
-use tollgate_wire::fault::Fault;
+use tollgate_wire::fault::{Fault, FaultKind};
 use tollgate_wire::loss::Loss;
 
 use super::words::{finish_name, kind_name, origin_name};
 use super::{Attempt, FaultRecord, Outcome, Record};
-use crate::admit::Pass;
-use crate::clock::Now;
+use crate::books::{Durable, Grant};
+use crate::clock::{self, Now};
+use crate::config::snapshot::{Route, Target};
 use crate::identify::Caller;
 use crate::ingress::Call;
+use crate::refusal;
 
 /// The most attempts that a record lists.
 const ATTEMPTS_MAX: usize = 32;
@@ -32,6 +33,7 @@ pub struct Draft {
     started: Instant,
     deadline: Option<Instant>,
     waited: Duration,
+    grant: Option<Box<Grant>>,
 }
 
 impl Draft {
@@ -43,6 +45,7 @@ impl Draft {
             started: now.instant,
             deadline: None,
             waited: Duration::ZERO,
+            grant: None,
         }
     }
 
@@ -81,7 +84,11 @@ impl Draft {
     }
 
     /// An upstream try begins. Until it has ended, it counts as broken off: that is what it is when the caller leaves.
-    pub fn attempt_begins(&mut self, deployment: &Arc<Deployment>) {
+    pub fn attempt_begins(&mut self, target: &Target) {
+        let deployment = &target.deployment;
+        if let Some(grant) = &mut self.grant {
+            grant.begin(&deployment.provider, &deployment.name, target.price.clone());
+        }
         self.record.model = Some(Arc::clone(deployment));
         if self.record.attempts.len() < ATTEMPTS_MAX {
             self.record.attempts.push(Attempt {
@@ -97,6 +104,9 @@ impl Draft {
     pub fn attempt_ended(&mut self, began: Instant, ended: Instant, fault: Option<&Fault>) {
         let took = ended.saturating_duration_since(began);
         self.waited += took;
+        if let (Some(grant), Some(fault)) = (&mut self.grant, fault) {
+            grant.attempt_failed(may_be_billed(fault));
+        }
         if let Some(attempt) = self.record.attempts.last_mut() {
             attempt.outcome = fault.map_or("ok", |fault| kind_name(fault.kind));
             attempt.status = fault.and_then(|fault| fault.provider_status);
@@ -129,13 +139,42 @@ impl Draft {
     }
 
     /// What the caller was admitted to.
-    pub fn admitted(&mut self, pass: &Pass) {
-        let route = pass.route();
+    pub fn admitted(&mut self, route: &Arc<Route>) {
         self.record.route = route.named.then(|| Arc::clone(route));
     }
 
-    /// Takes from events what the record keeps.
+    /// What the call may cost is held.
+    pub fn granted(&mut self, grant: Grant) {
+        self.grant = Some(Box::new(grant));
+    }
+
+    /// What is held for the call, until it is settled.
+    pub fn grant(&mut self) -> Option<&mut Grant> {
+        self.grant.as_deref_mut()
+    }
+
+    /// The answer may go on; else why it has to end.
+    ///
+    /// # Errors
+    /// QuotaExceeded, RateLimited, Unavailable.
+    pub fn keep_up(&mut self) -> Result<(), Fault> {
+        let Some(grant) = &mut self.grant else { return Ok(()) };
+        grant.keep_up().map_err(|why| refusal::fault(&why, grant.status()))
+    }
+
+    /// Nothing more will come: posts what was used. Once; later calls change nothing. What is given waits until that survives what the
+    /// config's durability promises; `None`: it does.
+    pub fn settle(&mut self) -> Option<Durable> {
+        let mut grant = self.grant.take()?;
+        self.record.paid = grant.settle(clock::now());
+        grant.durable()
+    }
+
+    /// Takes from events what the record keeps, and what the provider bills.
     pub fn observe(&mut self, events: &[Event]) {
+        if let Some(grant) = &mut self.grant {
+            grant.observe(events);
+        }
         for event in events {
             match event {
                 Event::Usage(usage) => self.record.usage = Some((*usage).into()),
@@ -174,9 +213,17 @@ impl Draft {
 
     /// Closes the record.
     pub fn close(&mut self, outcome: Outcome, now: Instant) {
+        self.settle();
         self.record.outcome = outcome;
         self.record.total_us = micros(now.saturating_duration_since(self.started));
     }
+}
+
+/// Whether a provider may charge for an attempt that failed like this: not for one that it refused or that never reached it, but for one that
+/// it had taken and of which the answer did not come, or not whole.
+fn may_be_billed(fault: &Fault) -> bool {
+    let taken = fault.provider_status.is_none_or(|status| status < 400);
+    taken && matches!(fault.kind, FaultKind::Timeout | FaultKind::Truncated | FaultKind::BadUpstream)
 }
 
 /// The first characters of a text.

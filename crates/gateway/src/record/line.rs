@@ -5,6 +5,7 @@ use std::time::Duration;
 use tollgate_wire::json;
 
 use super::{Attempt, FaultRecord, Record, UsageRecord};
+use crate::books::Paid;
 use crate::identify::Caller;
 
 /// Appends the record as a JSON object, without a line break. What is not known is left out.
@@ -28,6 +29,10 @@ pub fn write(out: &mut Vec<u8>, record: &Record) {
     out.extend_from_slice(b",\"attempts\":");
     list(out, &record.attempts, attempt);
     text(out, b",\"fallback\":", record.fallback.as_deref());
+    text(out, b",\"downgraded\":", record.downgraded.as_deref());
+    if let Some(paid) = &record.paid {
+        self::paid(out, paid);
+    }
     if !record.loss.is_empty() {
         out.extend_from_slice(b",\"loss\":");
         list(out, &record.loss, |out, feature| json::write_string(out, feature));
@@ -108,6 +113,16 @@ fn thousandths(out: &mut Vec<u8>, value: u64) {
     while out.last() == Some(&b'0') {
         out.pop();
     }
+}
+
+/// Dollars as a string: a JSON number would be read as a float.
+fn paid(out: &mut Vec<u8>, paid: &Paid) {
+    text(out, b",\"cost_usd\":", Some(&paid.cost.to_string()));
+    text(out, b",\"price\":", paid.price_version.as_deref());
+    if paid.overrun {
+        flag(out, b",\"overrun\":", true);
+    }
+    text(out, b",\"unwritten\":", paid.unwritten.as_deref());
 }
 
 fn caller(out: &mut Vec<u8>, caller: &Caller) {

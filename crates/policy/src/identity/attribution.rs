@@ -101,6 +101,12 @@ impl Tags {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// Name and value of each.
+    #[must_use]
+    pub fn pairs(&self) -> &[(Arc<str>, Arc<str>)] {
+        &self.0
+    }
+
     /// No tag.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -77,11 +77,17 @@ fn issuer(context: &mut Context<'_>, path: &Path, issuer: &Issuer) {
             context.error(&path, "an empty audience would take everybody's tokens", "name the audience");
         }
     }
-    for (key, url) in [("issuer", Some(&issuer.issuer)), ("jwks_url", issuer.jwks_url.as_ref())] {
-        if url.is_some_and(super::super::raw::BaseUrl::is_unencrypted) {
-            let reason = "whoever is on the way could sign tokens of his own";
-            context.error(&path.key(key), reason, "use https");
-        }
+    let named = url::Url::parse(&issuer.issuer);
+    if !named.is_ok_and(|url| matches!(url.scheme(), "https" | "http") && url.has_host()) {
+        context.error(
+            &path.key("issuer"),
+            "this is not an address",
+            "write it as it stands in its tokens: https://login.example.com",
+        );
+    }
+    if issuer.jwks_url.is_unencrypted() {
+        let reason = "whoever is on the way could sign tokens of his own";
+        context.error(&path.key("jwks_url"), reason, "use https");
     }
 }
 

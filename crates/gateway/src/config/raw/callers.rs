@@ -22,18 +22,18 @@ pub struct User {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(example = serde_json::json!({
-    "issuer": "https://login.example.com", "audiences": ["tollgate"], "claims": {"team": "department"}
+    "issuer": "https://login.example.com", "audiences": ["tollgate"], "jwks_url": "https://login.example.com/keys", "claims": {"team": "department"}
 }))]
 pub struct Issuer {
-    /// What stands in a token's `iss`.
+    /// What stands in a token's `iss`, to the letter.
     #[schemars(example = &"https://login.example.com")]
-    pub issuer: BaseUrl,
+    pub issuer: String,
     /// What a token's `aud` must hold one of.
     #[schemars(length(min = 1), example = serde_json::json!(["tollgate"]))]
     pub audiences: Vec<String>,
-    /// Where its keys are; found by the issuer's discovery document when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jwks_url: Option<BaseUrl>,
+    /// Where its public keys are: `jwks_uri` of its discovery document (`/.well-known/openid-configuration`).
+    #[schemars(example = &"https://login.example.com/keys")]
+    pub jwks_url: BaseUrl,
     /// Which claims say who calls.
     #[serde(default)]
     pub claims: Claims,

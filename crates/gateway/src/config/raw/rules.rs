@@ -199,6 +199,9 @@ pub struct Spending {
     /// The most output tokens of a call that names no cap of its own; sent to the provider.
     #[schemars(range(min = 1, max = 10_000_000))]
     pub output_cap: u32,
+    /// Lets models be called although nobody knows what they cost, wherever they are; they then count as free. Also to be had for one
+    /// provider or one model.
+    pub allow_unpriced: bool,
     /// The status of a call that a budget refuses: 402, which official SDKs do not try again; or 429, as some tools expect.
     #[schemars(range(min = 402, max = 429))]
     pub over_budget_status: u16,
@@ -208,6 +211,7 @@ impl Default for Spending {
     fn default() -> Self {
         Self {
             output_cap: 4_096,
+            allow_unpriced: false,
             over_budget_status: 402,
         }
     }
@@ -242,6 +246,8 @@ pub enum Durability {
     Process,
     /// A power cut, too; each call waits for the disk twice.
     Power,
+    /// Nothing: spend is counted in memory, and forgotten with the process. For load tests.
+    None,
 }
 
 /// A price of our own, in place of the catalog's: USD per million tokens.

@@ -49,24 +49,23 @@ fn identity_providers() {
     check_part(
         r#"teams: { t: { models: ["*"] } }
 issuers:
-  a: { issuer: "https://login.example.com", audiences: [tollgate], claims: { team: department } }
-  b: { issuer: "https://login.example.com", audiences: [], team: t }
+  a: { issuer: "https://login.example.com", audiences: [tollgate], claims: { team: department }, jwks_url: "https://k.example.com/keys" }
+  b: { issuer: "https://login.example.com", audiences: [], team: t, jwks_url: "https://k.example.com/keys" }
   c: { issuer: "http://login.example.com/c", audiences: [" "], jwks_url: "http://login.example.com/keys" }
-  d: { issuer: "https://login.example.com/d", audiences: [x], team: nobody, claims: { user: "" } }
-  e: { audiences: [x], team: t }
-  f: { issuer: login.example.com, audiences: [x], team: t, claims: { teem: x } }
-  g: { issuer: "https://login.example.com", audiences: [other], team: t }
+  d: { issuer: "https://login.example.com/d", audiences: [x], team: nobody, claims: { user: "" }, jwks_url: "https://k.example.com/keys" }
+  e: { audiences: [x], team: t, jwks_url: "https://k.example.com/keys" }
+  f: { issuer: login.example.com, audiences: [x], team: t, claims: { teem: x }, jwks_url: "https://k.example.com/keys" }
+  g: { issuer: "https://login.example.com", audiences: [other], team: t, jwks_url: "https://k.example.com/keys" }
 "#,
         &expect![[r#"
             4:45 issuers.b.audiences: the list is empty; write for example [tollgate]
             5:3 issuers.c: nothing says which team a token belongs to; add claims: { team: NAME }, or team for all of its tokens
-            5:16 issuers.c.issuer: whoever is on the way could sign tokens of his own; use https
             5:58 issuers.c.audiences[0]: an empty audience would take everybody's tokens; name the audience
             5:74 issuers.c.jwks_url: whoever is on the way could sign tokens of his own; use https
             6:69 issuers.d.team: no team "nobody"; add it under teams; known: t
             6:93 issuers.d.claims.user: the claim has no name; write for example sub
             7:3 issuers.e: "issuer" is missing; add issuer: https://login.example.com
-            8:16 issuers.f.issuer: the URL has no scheme; write for example https://api.openai.com/v1
+            8:16 issuers.f.issuer: this is not an address; write it as it stands in its tokens: https://login.example.com
             8:70 issuers.f.claims.teem: unknown key "teem"; did you mean "team"?
             9:16 issuers.g.issuer: the issuer stands here twice; put its audiences into one entry
         "#]],

@@ -248,7 +248,7 @@ ledger: { durability: disk }
             1:57 alerts.webhook.secret: the secret at env:WEAK is shorter than 32 characters; use 32 or more random characters, for example from: openssl rand -hex 24
             2:25 spending.output_cap: 0 is out of range; use 1 to 10000000
             2:48 spending.over_budget_status: 404 is not a status for a spent budget; use 402 or 429
-            3:23 ledger.durability: "disk" is not one of process, power; use process, power
+            3:23 ledger.durability: "disk" is not one of process, power, none; use process, power, none
         "#]],
     );
     check_part(

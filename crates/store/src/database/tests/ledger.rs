@@ -59,6 +59,7 @@ fn posting(attempt: u32, model: &str, cost: i64) -> Posting {
             cache_write_5m: 4,
             cache_write_1h: 5,
             reasoning: 6,
+            ..Usage::default()
         },
         source: UsageSource::Provider,
         cost: NanoUsd(cost),

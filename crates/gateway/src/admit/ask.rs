@@ -1,0 +1,239 @@
+//! Asking for a hold: on the caller's accounts and on those of the first deployment that has room, at the dearest attempt of the plan.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tollgate_policy::accounts::{BudgetStanding, Demand, Headroom, Part, Scoped};
+use tollgate_policy::money::NanoUsd;
+use tollgate_policy::plan::Plan;
+use tollgate_policy::rules::Facts;
+use tollgate_policy::scopes::Subject;
+
+use super::demand::{Needs, demand};
+use super::{Desk, Leave};
+use crate::books::{Entrance, Grant, NotReserved, Order};
+use crate::config::snapshot::{Route, Target};
+use crate::ingress::Call;
+use crate::ledger::lock;
+use crate::record::Draft;
+
+/// How long after the route's time is over a hold is given up.
+const HOLD_GRACE: Duration = Duration::from_secs(60);
+/// An output is not clamped to fewer tokens than these.
+const CLAMPED_MIN: u64 = 64;
+
+/// One call's question.
+pub(super) struct Ask<'a> {
+    pub(super) desk: Desk<'a>,
+    pub(super) call: &'a Call,
+    needs: Needs,
+    tags: &'a [(&'a str, &'a str)],
+    /// Taken by the hold; there again after a refusal.
+    entrance: Mutex<Option<Entrance>>,
+    request_id: String,
+}
+
+/// What was held.
+pub(super) struct Held {
+    pub(super) leave: Leave,
+    pub(super) grant: Grant,
+    /// The output that the request has to be limited to.
+    pub(super) cap: Option<u64>,
+    clamped: bool,
+    headroom: Headroom,
+}
+
+impl<'a> Ask<'a> {
+    pub(super) fn new(desk: Desk<'a>, call: &'a Call, tags: &'a [(&'a str, &'a str)], (entrance, request_id): (Entrance, String)) -> Self {
+        Self {
+            desk,
+            call,
+            needs: Needs::of(desk, call),
+            tags,
+            entrance: Mutex::new(Some(entrance)),
+            request_id,
+        }
+    }
+
+    /// Holds what a plan may cost; on the accounts of its first deployment, or of the next that has room.
+    pub(super) fn hold(&self, route: &Arc<Route>, plan: &Plan) -> Result<Held, NotReserved> {
+        let mut rest = plan.clone();
+        loop {
+            let refused = match self.hold_for(route, &rest) {
+                Err(NotReserved::Denied(denied)) => denied,
+                held => return held,
+            };
+            let rules = &self.desk.config.spending.rules;
+            let of_attempt = rules.per(refused.rule).iter().any(tollgate_policy::scopes::Dimension::of_attempt);
+            let first = rest.attempts().first().copied();
+            rest = match rest.only("over_limit", |id| Some(id) != first).filter(|_| of_attempt) {
+                Some(next) => next,
+                None => return Err(NotReserved::Denied(refused)),
+            };
+        }
+    }
+
+    fn hold_for(&self, route: &Arc<Route>, plan: &Plan) -> Result<Held, NotReserved> {
+        let desk = self.desk;
+        let Some(first) = plan.attempts().first().and_then(|id| route.target(*id)) else {
+            return Err(NotReserved::Nothing);
+        };
+        let subject = self.subject(route, first);
+        let facts = self.facts(route, first);
+        let spending = &desk.config.spending;
+        let whole = spending.rules.scoped(&subject, Part::Call, |rule| spending.applies(rule, &facts));
+        let attempt = spending
+            .rules
+            .scoped(&subject, Part::Attempt, |rule| spending.applies(rule, &facts));
+        let parts = [&whole, &attempt];
+        let governed = whole.rules().chain(attempt.rules()).next().is_some();
+        let (strict, affordable) = if governed {
+            desk.books.tightness(desk.now, &parts)
+        } else {
+            (false, None)
+        };
+        let (output, unsaid) = self.needs.output(first);
+        let dearest = |output: u64| self.dearest(route, plan, output, strict);
+        let clamped = affordable.and_then(|most| clamp(output, most, dearest));
+        let demand = dearest(clamped.unwrap_or(output));
+        let Some(entrance) = lock(&self.entrance).take() else {
+            return Err(NotReserved::Nothing);
+        };
+        let order = Order {
+            request: self.request_id.clone(),
+            party: desk.caller.party(&route.name),
+            model: first.deployment.name.clone(),
+            demand,
+            spending: Arc::clone(spending),
+            expires_ms: u64::try_from((desk.now.unix + route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
+        };
+        let grant = match desk.books.reserve(desk.now, entrance, &parts, order) {
+            Ok(grant) => grant,
+            Err(refused) => {
+                let (entrance, why) = *refused;
+                *lock(&self.entrance) = Some(entrance);
+                return Err(why);
+            }
+        };
+        Ok(Held {
+            leave: Leave {
+                route: Arc::clone(route),
+                plan: plan.clone(),
+            },
+            grant,
+            cap: clamped.or((governed && unsaid).then_some(output)),
+            clamped: clamped.is_some(),
+            headroom: if governed {
+                desk.books.headroom(desk.now, &parts)
+            } else {
+                Headroom::default()
+            },
+        })
+    }
+
+    /// How the budgets stand that a call of that deployment meets.
+    pub(super) fn budgets(&self, route: &Route, target: &Target) -> Vec<BudgetStanding> {
+        let spending = &self.desk.config.spending;
+        let (subject, facts) = (self.subject(route, target), self.facts(route, target));
+        let applies = |rule| spending.applies(rule, &facts);
+        let parts: [Scoped<'_>; 2] = [Part::Call, Part::Attempt].map(|part| spending.rules.scoped(&subject, part, applies));
+        self.desk.books.budgets(self.desk.now, &[&parts[0], &parts[1]])
+    }
+
+    fn subject<'s>(&'s self, route: &'s Route, target: &'s Target) -> Subject<'s> {
+        Subject {
+            model: Some(&target.deployment.name),
+            provider: Some(&target.deployment.provider),
+            ..super::subject(self.desk.caller, route, self.tags)
+        }
+    }
+
+    fn facts<'s>(&'s self, route: &'s Route, target: &'s Target) -> Facts<'s> {
+        Facts {
+            model: &target.deployment.name,
+            provider: &target.deployment.provider,
+            ..super::facts(self.desk, route, self.call)
+        }
+    }
+
+    /// The most of everything that any attempt of the plan may need.
+    fn dearest(&self, route: &Route, plan: &Plan, output: u64, strict: bool) -> Demand {
+        let targets = plan.attempts().iter().filter_map(|id| route.target(*id));
+        let demands = targets.map(|target| demand(target, &self.needs.estimate(target, output, strict)));
+        demands.fold(Demand::default(), |most, one| Demand {
+            input_tokens: most.input_tokens.max(one.input_tokens),
+            output_tokens: most.output_tokens.max(one.output_tokens),
+            money: most.money.max(one.money),
+        })
+    }
+}
+
+impl Held {
+    /// What the record and the answer's head say of it.
+    pub(super) fn tell(&self, draft: &mut Draft) {
+        let record = draft.record_mut();
+        record.headroom = self.headroom;
+        record.clamped = self.cap.filter(|_| self.clamped);
+    }
+}
+
+/// One more attempt of a call that is under way.
+pub(super) struct Again<'a> {
+    desk: Desk<'a>,
+    call: &'a Call,
+    subject: Subject<'a>,
+    route: &'a Route,
+    target: &'a Target,
+}
+
+/// One more attempt, at that deployment.
+pub(super) fn next<'a>(
+    desk: Desk<'a>,
+    (route, target): (&'a Route, &'a Target),
+    call: &'a Call,
+    tags: &'a [(&'a str, &'a str)],
+) -> Again<'a> {
+    Again {
+        desk,
+        call,
+        subject: Subject {
+            model: Some(&target.deployment.name),
+            provider: Some(&target.deployment.provider),
+            ..super::subject(desk.caller, route, tags)
+        },
+        route,
+        target,
+    }
+}
+
+impl Again<'_> {
+    /// The accounts that it meets, and what it may need.
+    pub(super) fn with_scoped<T>(&self, with: impl FnOnce(&Scoped<'_>, Demand) -> T) -> T {
+        let spending = &self.desk.config.spending;
+        let facts = Facts {
+            model: &self.target.deployment.name,
+            provider: &self.target.deployment.provider,
+            ..super::facts(self.desk, self.route, self.call)
+        };
+        let scoped = spending
+            .rules
+            .scoped(&self.subject, Part::Attempt, |rule| spending.applies(rule, &facts));
+        let needs = Needs::of(self.desk, self.call);
+        let (output, _) = needs.output(self.target);
+        with(&scoped, demand(self.target, &needs.estimate(self.target, output, false)))
+    }
+}
+
+/// The largest output, below `output`, that costs no more than `most`; `None`: the whole does, or not even the smallest.
+fn clamp(output: u64, most: NanoUsd, demand: impl Fn(u64) -> Demand) -> Option<u64> {
+    let fits = |output| demand(output).money <= most;
+    if fits(output) || !fits(CLAMPED_MIN) {
+        return None;
+    }
+    let (mut low, mut high) = (CLAMPED_MIN, output);
+    while low + 1 < high {
+        let middle = low.midpoint(high);
+        if fits(middle) { low = middle } else { high = middle }
+    }
+    Some(low)
+}

@@ -1,0 +1,126 @@
+//! What a call is about to need, as far as that can be told before it is made: facts for conditions, the values that it is counted by,
+//! and upper estimates of its tokens.
+
+use tollgate_policy::accounts::Demand;
+use tollgate_policy::estimate::{Estimate, InputTokens};
+use tollgate_policy::rules::Facts;
+use tollgate_policy::scopes::Subject;
+use tollgate_wire::sizes::{self, Sizes};
+use tollgate_wire::usage::ServiceTier;
+
+use super::Desk;
+use crate::config::snapshot::{Route, Target};
+use crate::identify::Caller;
+use crate::ingress::Call;
+use crate::ledger::lock;
+
+/// Searches of the web that a request with the tool for it may make where it does not say.
+const WEB_SEARCHES: u64 = 10;
+
+/// The values that a call is counted by, before there is an attempt.
+pub(super) fn subject<'a>(caller: &'a Caller, route: &'a Route, tags: &'a [(&'a str, &'a str)]) -> Subject<'a> {
+    Subject {
+        team: Some(&caller.team().name),
+        user: caller.user(),
+        key: caller.key_id(),
+        feature: caller.feature(),
+        route: Some(&route.name),
+        tags,
+        ..Subject::default()
+    }
+}
+
+/// What conditions may ask of a call.
+pub(super) fn facts<'a>(desk: Desk<'a>, route: &'a Route, call: &'a Call) -> Facts<'a> {
+    let header = |name: &'static str| call.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let caller = desk.caller;
+    Facts {
+        team: &caller.team().name,
+        user: caller.user().unwrap_or_default(),
+        end_user: caller.end_user().unwrap_or_default(),
+        key: caller.key_id().unwrap_or_default(),
+        feature: caller.feature().unwrap_or_default(),
+        route: &route.name,
+        operation: call.operation.name(),
+        task: header("x-tollgate-task"),
+        risk: header("x-tollgate-risk"),
+        stream: call.envelope.stream,
+        has_tools: call.envelope.field("tools").is_some(),
+        input_tokens: call.body.len() as u64 / 3,
+        max_tokens: call.envelope.max_tokens.unwrap_or(0),
+        hour: u8::try_from(desk.now.unix.as_secs() / 3600 % 24).unwrap_or(0),
+        priority: header("x-tollgate-priority")
+            .parse()
+            .ok()
+            .filter(|priority| *priority <= 9)
+            .unwrap_or(0),
+        tags: caller.tags().pairs(),
+        ..Facts::default()
+    }
+}
+
+/// What a call may take, whichever deployment answers.
+pub(super) struct Needs {
+    sizes: Sizes,
+    /// What the caller limits its output to.
+    limit: Option<u64>,
+    /// What is written where it does not.
+    usual: u64,
+    choices: u64,
+    tier: ServiceTier,
+    web_searches: u64,
+}
+
+impl Needs {
+    /// Of a call.
+    pub(super) fn of(desk: Desk<'_>, call: &Call) -> Self {
+        let body = &call.body[..];
+        let searches = call
+            .envelope
+            .field("tools")
+            .is_some_and(|tools| tools.text(body).contains("web_search"))
+            || call.envelope.field("web_search_options").is_some();
+        Self {
+            sizes: sizes::scan(body),
+            limit: call.envelope.max_tokens,
+            usual: desk.config.spending.output_cap,
+            choices: call.envelope.count("n", body).unwrap_or(1).max(1),
+            tier: call
+                .envelope
+                .word("service_tier", body)
+                .map_or(ServiceTier::Standard, ServiceTier::named),
+            web_searches: if searches { WEB_SEARCHES } else { 0 },
+        }
+    }
+
+    /// The output that a deployment may give at most, and whether that has to be said to it.
+    pub(super) fn output(&self, target: &Target) -> (u64, bool) {
+        let model = target.deployment.output_tokens_max().unwrap_or(u64::MAX);
+        (self.limit.unwrap_or(self.usual).min(model), self.limit.is_none())
+    }
+
+    /// What a deployment may take with that much output. `strict`: an upper bound whatever the text is.
+    pub(super) fn estimate(&self, target: &Target, output: u64, strict: bool) -> Estimate {
+        let model = &target.deployment.name;
+        let input = match strict {
+            true => InputTokens::strict(&self.sizes, model),
+            false => InputTokens::calibrated(&self.sizes, model, &lock(&target.calibration)),
+        };
+        Estimate {
+            cache_write_1h: self.sizes.cache_1h,
+            n: self.choices,
+            service_tier: self.tier,
+            web_searches: self.web_searches,
+            ..Estimate::new(input, output)
+        }
+    }
+}
+
+/// The tokens and the money of an estimate.
+pub(super) fn demand(target: &Target, estimate: &Estimate) -> Demand {
+    Demand {
+        input_tokens: estimate.input_tokens,
+        output_tokens: estimate.output_cap.saturating_mul(estimate.n),
+        money: target.price.as_ref().map(|price| price.ceiling(estimate)).unwrap_or_default(),
+    }
+}

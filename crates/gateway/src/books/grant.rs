@@ -1,0 +1,259 @@
+//! Leave to spend. A grant is made by `Books::reserve` alone, and nothing reaches a provider without one. It is settled exactly once:
+//! by `settle`, or, when it is dropped before that, by what it knows then. Leaving, panics and broken streams end the same way.
+
+use std::sync::Arc;
+
+use tollgate_policy::accounts::{Demand, Reserved, Scoped};
+use tollgate_policy::ledger::{Ended, Extension, Party, Posting, Settlement};
+use tollgate_policy::money::NanoUsd;
+use tollgate_policy::prices::Price;
+use tollgate_store::journal::Position;
+use tollgate_wire::event::Event;
+use tollgate_wire::usage::Usage;
+
+use super::tally::Tally;
+use super::{Books, Durable, Entrance, NotReserved, Order, millis};
+use crate::clock::{self, Now};
+use crate::config::spending::{BudgetStatus, Spending};
+
+/// Money and tokens that a call may use.
+pub struct Grant {
+    entrance: Entrance,
+    request: String,
+    party: Party,
+    reserved: Option<Reserved>,
+    /// What is held in all.
+    held: Demand,
+    /// An estimate of one attempt's input.
+    input_tokens: u64,
+    attempt: Option<Attempt>,
+    attempts: u32,
+    postings: Vec<Posting>,
+    spending: Arc<Spending>,
+    /// Behind what was written last.
+    position: Position,
+}
+
+/// The attempt under way.
+struct Attempt {
+    provider: String,
+    model: String,
+    price: Option<Arc<Price>>,
+    tally: Tally,
+}
+
+/// What an exchange cost.
+#[derive(Debug, Clone, Default)]
+pub struct Paid {
+    /// In all.
+    pub cost: NanoUsd,
+    /// The price that the last attempt was computed with.
+    pub price_version: Option<String>,
+    /// The cost was above what was held.
+    pub overrun: bool,
+    /// The settlement could not be written down: the next start will post the whole hold.
+    pub unwritten: Option<String>,
+}
+
+impl Grant {
+    pub(super) fn new(entrance: Entrance, reserved: Reserved, order: Order, position: Position) -> Self {
+        Self {
+            entrance,
+            request: order.request,
+            party: order.party,
+            reserved: Some(reserved),
+            held: order.demand,
+            input_tokens: order.demand.input_tokens,
+            attempt: None,
+            attempts: 0,
+            postings: Vec::new(),
+            spending: order.spending,
+            position,
+        }
+    }
+
+    /// Waits until what was written of it survives what the config's durability promises.
+    ///
+    /// # Errors
+    /// When the disk did not take it.
+    pub async fn written(&self) -> Result<(), NotReserved> {
+        let Some(journal) = self.books().journal() else { return Ok(()) };
+        journal.durable(self.position).await.map_err(NotReserved::Journal)
+    }
+
+    /// An attempt begins: what comes from now on is billed at this price. `None`: the model has none, and that is allowed.
+    pub fn begin(&mut self, provider: &str, model: &str, price: Option<Arc<Price>>) {
+        self.attempts += 1;
+        self.attempt = Some(Attempt {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            price,
+            tally: Tally::default(),
+        });
+    }
+
+    /// True when an attempt was made before: the next one has to be switched to.
+    #[must_use]
+    pub fn was_used(&self) -> bool {
+        self.attempts > 0
+    }
+
+    /// Takes what came of the answer.
+    pub fn observe(&mut self, events: &[Event]) {
+        if let Some(attempt) = &mut self.attempt {
+            attempt.tally.observe(events);
+        }
+    }
+
+    /// The attempt under way has failed. `billed`: the provider may charge for it all the same.
+    pub fn attempt_failed(&mut self, billed: bool) {
+        let Some(attempt) = self.attempt.take() else { return };
+        if billed || attempt.tally.has_begun() {
+            let posting = self.posting(&attempt);
+            self.postings.push(posting);
+        }
+    }
+
+    /// Moves what is held to another attempt, which may need `next`: what it needs more is held before anything is sent.
+    ///
+    /// # Errors
+    /// When it does not fit or cannot be written down; the grant is as it was.
+    pub fn switch(&mut self, now: Now, attempt: &Scoped<'_>, next: Demand) -> Result<(), NotReserved> {
+        let Some(reserved) = &self.reserved else { return Ok(()) };
+        let last = self.postings.last().filter(|posting| posting.attempt == self.attempts);
+        let spent = last.map_or_else(Demand::default, demand_of);
+        let books = Arc::clone(&self.entrance.books);
+        let moved = books.accounts().switch(millis(now), reserved, attempt, (spent, next));
+        let moved = moved.map_err(|denied| NotReserved::Denied(Box::new(denied)))?;
+        if moved.charges.is_empty() && moved.amount == NanoUsd::ZERO {
+            return Ok(());
+        }
+        self.held.money = self.held.money + moved.amount;
+        let extension = Extension {
+            request: self.request.clone(),
+            at_ms: millis(now),
+            amount: moved.amount,
+            charges: moved.charges,
+        };
+        self.position = books.write_extension(extension, &moved.opened).map_err(NotReserved::Journal)?;
+        Ok(())
+    }
+
+    /// An answer that has used up what is held of output gets a quarter more, or has to end.
+    ///
+    /// # Errors
+    /// When more does not fit, or cannot be written down.
+    pub fn keep_up(&mut self) -> Result<(), NotReserved> {
+        let counted = self.attempt.as_ref().map_or(0, |attempt| attempt.tally.counted());
+        let Some(reserved) = self.reserved.as_ref().filter(|_| counted > self.held.output_tokens) else {
+            return Ok(());
+        };
+        let now = clock::now();
+        let more = Demand {
+            input_tokens: 0,
+            output_tokens: (self.held.output_tokens / 4).max(counted - self.held.output_tokens),
+            money: NanoUsd(self.held.money.0 / 4),
+        };
+        let charges = self
+            .books()
+            .extend(now, reserved, &self.spending.rules, more)
+            .map_err(NotReserved::Denied)?;
+        self.held = self.held + more;
+        let extension = Extension {
+            request: self.request.clone(),
+            at_ms: millis(now),
+            amount: more.money,
+            charges,
+        };
+        self.position = self.books().write_extension(extension, &[]).map_err(NotReserved::Journal)?;
+        Ok(())
+    }
+
+    /// How a spent budget is told to the caller.
+    #[must_use]
+    pub fn status(&self) -> BudgetStatus {
+        self.spending.status
+    }
+
+    /// The exchange is over: posts what it used. Once; later calls change nothing.
+    pub fn settle(&mut self, now: Now) -> Option<Paid> {
+        let reserved = self.reserved.take()?;
+        // An attempt that is under way was sent: the provider may bill it whatever came of it.
+        if let Some(attempt) = self.attempt.take() {
+            let posting = self.posting(&attempt);
+            self.postings.push(posting);
+        }
+        let actual = self.postings.iter().map(demand_of).fold(Demand::default(), |sum, one| sum + one);
+        let books = Arc::clone(&self.entrance.books);
+        let settled = books.accounts().settle(millis(now), reserved, actual)?;
+        let mut paid = Paid {
+            cost: actual.money,
+            price_version: self.postings.last().map(|posting| posting.price_version.clone()),
+            overrun: settled.overrun,
+            unwritten: None,
+        };
+        let settlement = Settlement {
+            request: std::mem::take(&mut self.request),
+            at_ms: millis(now),
+            party: std::mem::take(&mut self.party),
+            ended: if self.postings.is_empty() { Ended::Voided } else { Ended::Posted },
+            postings: std::mem::take(&mut self.postings),
+            charges: settled.charges,
+            overrun: settled.overrun,
+            late: settled.late,
+        };
+        match books.write_settlement(settlement) {
+            Ok(position) => self.position = position,
+            Err(error) => paid.unwritten = Some(error.to_string()),
+        }
+        Some(paid)
+    }
+
+    /// Waits until the settlement survives a power cut too, where the config wants that.
+    #[must_use]
+    pub fn durable(&self) -> Option<Durable> {
+        let journal = self.books().journal().filter(|_| self.books().waits_for_disk)?;
+        let (journal, position) = (Arc::clone(journal), self.position);
+        Some(Box::pin(async move {
+            // What the disk does not take is counted by the journal; the answer has been given all the same.
+            let _ = journal.durable(position).await;
+        }))
+    }
+
+    fn books(&self) -> &Arc<Books> {
+        &self.entrance.books
+    }
+
+    fn posting(&self, attempt: &Attempt) -> Posting {
+        let (usage, source) = attempt.tally.used(self.input_tokens);
+        Posting {
+            attempt: self.attempts,
+            provider: attempt.provider.clone(),
+            model: attempt.model.clone(),
+            usage,
+            source,
+            cost: cost(attempt.price.as_deref(), &usage),
+            price_version: attempt.price.as_ref().map(|price| price.version().to_owned()).unwrap_or_default(),
+        }
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        if self.reserved.is_some() {
+            self.settle(clock::now());
+        }
+    }
+}
+
+fn cost(price: Option<&Price>, usage: &Usage) -> NanoUsd {
+    price.map_or(NanoUsd::ZERO, |price| price.cost(usage, None).total)
+}
+
+fn demand_of(posting: &Posting) -> Demand {
+    Demand {
+        input_tokens: posting.usage.input,
+        output_tokens: posting.usage.output,
+        money: posting.cost,
+    }
+}

@@ -1,0 +1,72 @@
+//! What an attempt has used so far: what the provider says, and until it says so, what can be counted.
+
+use tollgate_policy::ledger::UsageSource;
+use tollgate_wire::event::{Delta, Event};
+use tollgate_wire::usage::Usage;
+
+/// Bytes of text that make a token at most: fewer than any usual text has, so that what is counted by us is not too little.
+const BYTES_PER_TOKEN: u64 = 3;
+/// Tokens that were on their way when somebody left.
+const ON_THEIR_WAY: u64 = 2;
+
+/// The use of one attempt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    usage: Option<Usage>,
+    finished: bool,
+    text_bytes: u64,
+    pieces: u64,
+}
+
+impl Tally {
+    /// Takes what came.
+    pub(super) fn observe(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Usage(usage) => self.usage = Some(*usage),
+                Event::Delta { delta, .. } => {
+                    self.pieces += 1;
+                    self.text_bytes += bytes_of(delta);
+                }
+                Event::Finish { .. } => self.finished = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// True when something came of an answer.
+    pub(super) fn has_begun(&self) -> bool {
+        self.usage.is_some() || self.pieces > 0
+    }
+
+    /// What is to be posted. Before the answer's end a provider may have reported its input only: then the output is counted by us.
+    pub(super) fn used(&self, input_tokens: u64) -> (Usage, UsageSource) {
+        match self.usage {
+            Some(usage) if self.finished => (usage, UsageSource::Provider),
+            told => {
+                let mut usage = told.unwrap_or(Usage {
+                    input: input_tokens,
+                    ..Usage::default()
+                });
+                usage.output = usage.output.max(self.counted());
+                (usage, UsageSource::Estimate)
+            }
+        }
+    }
+
+    /// Output tokens so far, counted by us.
+    pub(super) fn counted(&self) -> u64 {
+        if self.pieces == 0 {
+            return 0;
+        }
+        self.text_bytes.div_ceil(BYTES_PER_TOKEN).max(self.pieces) + ON_THEIR_WAY
+    }
+}
+
+fn bytes_of(delta: &Delta) -> u64 {
+    let text = match delta {
+        Delta::Text(text) | Delta::Arguments(text) => text,
+        Delta::Signature(_) => return 0,
+    };
+    text.len() as u64
+}
