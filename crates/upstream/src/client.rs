@@ -11,6 +11,7 @@ mod http1;
 mod http2;
 mod origin;
 mod pool;
+mod reach;
 mod relay;
 mod resolve;
 mod stream;
@@ -36,6 +37,8 @@ use tokio_util::task::TaskTracker;
 pub use body::{AnswerBody, collect};
 pub use fault::{TransportFault, TransportFaultKind};
 pub use origin::{HttpVersion, Origin, OriginError, Scheme};
+pub use reach::Reach;
+pub use resolve::{Found, Names, SystemNames};
 pub use timeouts::Timeouts;
 
 use pool::{Connection, OriginPool};
@@ -60,6 +63,8 @@ pub struct ClientSettings {
     pub connections_per_origin_max: usize,
     /// An idle connection is closed after this long.
     pub idle_timeout: Duration,
+    /// Who knows what names stand for.
+    pub names: Arc<dyn Names>,
 }
 
 impl ClientSettings {
@@ -71,6 +76,7 @@ impl ClientSettings {
             idle_per_origin_max: 128,
             connections_per_origin_max: 8_192,
             idle_timeout: Duration::from_secs(55),
+            names: Arc::new(SystemNames),
         }
     }
 }

@@ -38,11 +38,15 @@ pub(super) async fn dial(pool: &OriginPool, until: Instant) -> Result<Dialled, T
     let learned;
     let addresses: &[SocketAddr] = match origin.address() {
         Some(address) => {
+            if let Some(what) = origin.reach().refusal_of_literal(address) {
+                let detail = format!("{origin}: {what} may not be connected to");
+                return Err(TransportFault::new(TransportFaultKind::Dns, detail));
+            }
             literal = [SocketAddr::new(address, origin.port())];
             &literal
         }
         None => {
-            let asked = pool.resolver().addresses(origin.host(), origin.port());
+            let asked = pool.resolver().addresses(origin, pool.names());
             learned = in_time(until, asked, TransportFaultKind::Dns, origin, "name look-up").await??;
             &learned
         }

@@ -13,9 +13,11 @@ use http::uri::Authority;
 use rustls::pki_types::ServerName;
 use url::{Host, Url};
 
-/// A place that connections go to. Cheap to clone and to hash; equal when scheme, host, port and HTTP version are.
+use super::reach::Reach;
+
+/// A place that connections go to. Cheap to clone and to hash; equal when scheme, host, port, HTTP version and reach are.
 #[derive(Clone)]
-pub struct Origin(Arc<Place>);
+pub struct Origin(Arc<Place>, Reach);
 
 struct Place {
     scheme: Scheme,
@@ -106,17 +108,31 @@ impl Origin {
         };
         let mut hasher = DefaultHasher::new();
         (scheme, &host, port, http).hash(&mut hasher);
-        Ok(Origin(Arc::new(Place {
-            scheme,
-            address,
-            port,
-            http,
-            authority: Authority::try_from(shown.as_str()).map_err(|_| OriginError::Host)?,
-            host_header: HeaderValue::try_from(shown).map_err(|_| OriginError::Host)?,
-            server_name,
-            hash: hasher.finish(),
-            host: host.into(),
-        })))
+        Ok(Origin(
+            Arc::new(Place {
+                scheme,
+                address,
+                port,
+                http,
+                authority: Authority::try_from(shown.as_str()).map_err(|_| OriginError::Host)?,
+                host_header: HeaderValue::try_from(shown).map_err(|_| OriginError::Host)?,
+                server_name,
+                hash: hasher.finish(),
+                host: host.into(),
+            }),
+            Reach::default(),
+        ))
+    }
+
+    /// The same origin, whose connections go no further than that. It shares none with the origin of another reach.
+    #[must_use]
+    pub fn within(self, reach: Reach) -> Origin {
+        Origin(self.0, reach)
+    }
+
+    /// How far connections may go.
+    pub fn reach(&self) -> Reach {
+        self.1
     }
 
     /// In the clear or over TLS.
@@ -145,7 +161,8 @@ impl Origin {
         Arc::ptr_eq(a, b) || (a.scheme == b.scheme && a.port == b.port && a.host == b.host)
     }
 
-    pub(super) fn address(&self) -> Option<IpAddr> {
+    /// The address, where the host is written as one.
+    pub fn address(&self) -> Option<IpAddr> {
         self.0.address
     }
 
@@ -164,7 +181,7 @@ impl Origin {
 
 impl PartialEq for Origin {
     fn eq(&self, other: &Origin) -> bool {
-        self.is_same_place(other) && self.0.http == other.0.http
+        self.is_same_place(other) && self.0.http == other.0.http && self.1 == other.1
     }
 }
 

@@ -15,7 +15,7 @@ use super::fault::{TransportFault, TransportFaultKind};
 use super::http1::Http1;
 use super::http2::{Http2, Http2Stream};
 use super::origin::{HttpVersion, Origin, Scheme};
-use super::resolve::Resolver;
+use super::resolve::{Names, Resolver};
 use super::{ClientSettings, Tasks};
 
 /// What is open to one origin, and what is needed to open more.
@@ -163,6 +163,10 @@ impl OriginPool {
 
     pub(super) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    pub(super) fn names(&self) -> &dyn Names {
+        &*self.settings.names
     }
 
     pub(super) fn resolver(&self) -> &Resolver {

@@ -3,13 +3,16 @@
 //! The addresses checked here are the ones connected to; nothing resolves a name a second time. No knowledge of TTLs:
 //! the system's resolver hides them, so freshness is a constant.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use std::{fmt, io};
 
 use tokio::time::{Instant, timeout};
 
 use super::fault::{TransportFault, TransportFaultKind};
+use super::origin::Origin;
 
 /// Addresses younger than this are used without asking again.
 const FRESH: Duration = Duration::from_secs(30);
@@ -76,8 +79,8 @@ impl Known {
 
 impl Resolver {
     /// The addresses to try, in order; never empty.
-    pub(super) async fn addresses(&self, host: &str, port: u16) -> Result<Arc<[SocketAddr]>, TransportFault> {
-        self.addresses_by(host, lookup(host, port)).await
+    pub(super) async fn addresses(&self, origin: &Origin, names: &dyn Names) -> Result<Arc<[SocketAddr]>, TransportFault> {
+        self.addresses_by(origin.host(), lookup(names, origin)).await
     }
 
     async fn addresses_by(&self, host: &str, look_up: impl Future<Output = LookedUp>) -> Result<Arc<[SocketAddr]>, TransportFault> {
@@ -152,38 +155,45 @@ impl Resolver {
 /// What a name stands for, or why that is not known.
 type LookedUp = Result<Arc<[SocketAddr]>, String>;
 
-async fn lookup(host: &str, port: u16) -> LookedUp {
-    let found = tokio::net::lookup_host((host, port))
-        .await
-        .map_err(|error| format!("{host}: {error}"))?;
-    let found: Vec<SocketAddr> = found.collect();
-    let addresses = in_order(found.iter().copied().filter(|address| may_be_named(address.ip())));
+/// Who knows what a name stands for. Asked by one place alone, which judges the addresses before anybody connects to them.
+pub trait Names: fmt::Debug + Send + Sync {
+    /// The addresses of a host.
+    fn look_up<'a>(&'a self, host: &'a str) -> Found<'a>;
+}
+
+/// What a look-up returns.
+pub type Found<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
+
+/// The system's resolver.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemNames;
+
+impl Names for SystemNames {
+    fn look_up<'a>(&'a self, host: &'a str) -> Found<'a> {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host, 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+async fn lookup(names: &dyn Names, origin: &Origin) -> LookedUp {
+    let host = origin.host();
+    let found = names.look_up(host).await.map_err(|error| format!("{host}: {error}"))?;
+    let allowed = found.iter().filter(|address| origin.reach().refusal(**address).is_none());
+    let addresses = in_order(allowed.map(|address| SocketAddr::new(*address, origin.port())));
     if addresses.is_empty() {
-        let refused: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
+        let shown = |address: &IpAddr| match origin.reach().refusal(*address) {
+            Some(what) => format!("{address}, {what}"),
+            None => address.to_string(),
+        };
+        let refused: Vec<String> = found.iter().map(shown).collect();
         return Err(format!(
             "{host}: no address that a name may stand for (found: {})",
-            refused.join(", ")
+            refused.join("; ")
         ));
     }
     Ok(addresses.into())
-}
-
-/// Whether a name may resolve to this address (R-B2). Loopback and private networks may be named: operators run
-/// providers there. Link-local addresses and clouds' metadata services may not: a name that suddenly points at them is
-/// an attack. Who really wants one writes the address itself into the config.
-fn may_be_named(address: IpAddr) -> bool {
-    const ALIBABA_METADATA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
-    const AWS_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let refused = v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast();
-            !refused && v4 != ALIBABA_METADATA
-        }
-        IpAddr::V6(v6) => {
-            let refused = v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast();
-            !refused && v6 != AWS_METADATA
-        }
-    }
 }
 
 /// The resolver's order with the two families taking turns (RFC 8305, 4), without repeats.
@@ -304,26 +314,41 @@ mod tests {
         }
     }
 
-    #[test]
-    fn r_b2_a_name_may_not_stand_for_metadata_services() {
-        for (address, allowed) in [
-            ("8.8.8.8", true),
-            ("10.0.0.7", true),
-            ("127.0.0.1", true),
-            ("::1", true),
-            ("2606:4700::6810:1", true),
-            ("169.254.169.254", false),
-            ("::ffff:169.254.169.254", false),
-            ("100.100.100.200", false),
-            ("fd00:ec2::254", false),
-            ("fe80::1", false),
-            ("0.0.0.0", false),
-            ("::", false),
-            ("255.255.255.255", false),
-            ("224.0.0.1", false),
-        ] {
-            assert_eq!(may_be_named(address.parse().unwrap()), allowed, "{address}");
+    /// Each answer differs from the one before; no two questions are asked for one connection.
+    #[derive(Debug)]
+    struct Flipping(std::sync::atomic::AtomicUsize);
+
+    impl Names for Flipping {
+        fn look_up<'a>(&'a self, _host: &'a str) -> Found<'a> {
+            let answers = [&["93.184.215.14"][..], &["10.0.0.7"], &["127.0.0.1", "2606:2800:21f::1"], &[]];
+            let number = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let found = answers[number % answers.len()]
+                .iter()
+                .map(|address| address.parse().unwrap())
+                .collect();
+            Box::pin(async move { Ok(found) })
         }
+    }
+
+    #[tokio::test]
+    async fn r_b2_a_public_name_yields_public_addresses_alone() {
+        let origin = Origin::parse("https://hook.example", super::super::HttpVersion::Auto).unwrap();
+        let origin = origin.within(super::super::Reach::Public);
+        let names = Flipping(std::sync::atomic::AtomicUsize::new(0));
+        let mut told = std::collections::BTreeMap::<String, usize>::new();
+        for _ in 0..1_000 {
+            let found = Resolver::default().addresses(&origin, &names).await;
+            let text = found.map_or_else(|fault| fault.detail, |found| format!("{found:?}"));
+            *told.entry(text).or_default() += 1;
+        }
+        let none = "hook.example: no address that a name may stand for (found: ";
+        let expected = [
+            ("[93.184.215.14:443]".to_owned(), 250),
+            ("[[2606:2800:21f::1]:443]".to_owned(), 250),
+            (format!("{none})"), 250),
+            (format!("{none}10.0.0.7, a private address)"), 250),
+        ];
+        assert_eq!(told, expected.into());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod faults;
 mod heads;
 mod http2;
 mod pool;
+mod reach;
 mod tls;
 mod whole;
 
