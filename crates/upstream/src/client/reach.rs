@@ -105,7 +105,7 @@ fn not_public_v6(address: Ipv6Addr) -> Option<&'static str> {
     // What is handed out lies in 2000::/3. Of it: protocols with Teredo, documentation, 6to4 (another way to write IPv4), documentation.
     let special = matches!(
         segments,
-        [0..0x2000 | 0x4000.., ..] | [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, 0..=0xfff, ..]
+        [..=0x1fff | 0x4000.., ..] | [0x2001, ..=0x1ff | 0xdb8, ..] | [0x2002, ..] | [0x3fff, ..=0xfff, ..]
     );
     first_of(&[
         (address.is_loopback(), "a loopback address"),
