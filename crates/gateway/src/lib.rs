@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod admit;
+pub mod alerts;
 pub mod books;
 pub mod call;
 pub mod channel;

@@ -9,6 +9,7 @@ use super::super::raw::{Budget, Dimension, Limit, OnExceed, OnExceedMap, Price, 
 use super::super::suggest::did_you_mean;
 use super::super::units::shown;
 use super::Context;
+use crate::alerts::{self, SECRET_BYTES_MIN};
 
 /// The longest name of a rule, in characters.
 const NAME_CHARS_MAX: usize = 128;
@@ -260,20 +261,19 @@ fn on_exceed(context: &mut Context<'_>, path: &Path, on_exceed: &OnExceed, is_li
 }
 
 fn webhook(context: &mut Context<'_>) {
-    const SECRET_CHARS_MIN: usize = 32;
     let Some(webhook) = &context.raw.alerts.webhook else { return };
     let path = Path::of("alerts").key("webhook");
+    if let Err(complaint) = alerts::origin(webhook.url.get(), webhook.allow_private) {
+        context.complaint(&path.key("url"), complaint);
+    }
     match webhook.secret.resolve(context.world) {
         Err(complaint) => context.complaint(&path.key("secret"), complaint),
-        Ok(secret) if secret.expose().len() < SECRET_CHARS_MIN => context.error(
+        Ok(secret) if secret.expose().len() < SECRET_BYTES_MIN => context.error(
             &path.key("secret"),
-            format!("the secret at {} is shorter than {SECRET_CHARS_MIN} characters", webhook.secret),
+            format!("the secret at {} is shorter than {SECRET_BYTES_MIN} characters", webhook.secret),
             "use 32 or more random characters, for example from: openssl rand -hex 24",
         ),
         Ok(_) => {}
-    }
-    if webhook.url.get().scheme() == "http" {
-        context.warning(&path.key("url"), "alerts cross the network unencrypted", "use https");
     }
 }
 

@@ -189,6 +189,9 @@ pub struct Webhook {
     /// What signs the alerts: 32 or more characters.
     #[schemars(example = &"env:ALERT_SECRET")]
     pub secret: SecretRef,
+    /// Lets the address be on this machine or a private network, also where a name stands for it.
+    #[serde(default)]
+    pub allow_private: bool,
 }
 
 /// How spending is treated where no budget says otherwise.

@@ -1,6 +1,6 @@
 //! Limits, budgets, alerts and prices.
 
-use expect_test::expect;
+use expect_test::{Expect, expect};
 
 use super::{check_part, checked};
 
@@ -244,7 +244,7 @@ spending: { output_cap: 0, over_budget_status: 404 }
 ledger: { durability: disk }
 "#,
         &expect![[r#"
-            ~1:27 alerts.webhook.url: alerts cross the network unencrypted; use https
+            1:27 alerts.webhook.url: alerts would cross the network unencrypted; use https; http is for a loopback address such as http://127.0.0.1:9000 alone
             1:57 alerts.webhook.secret: the secret at env:WEAK is shorter than 32 characters; use 32 or more random characters, for example from: openssl rand -hex 24
             2:25 spending.output_cap: 0 is out of range; use 1 to 10000000
             2:48 spending.over_budget_status: 404 is not a status for a spent budget; use 402 or 429
@@ -262,6 +262,36 @@ ledger: { journal_max: 1MiB }
             2:33 spending.over_budget_status: 500 is out of range; use 402 to 429
             3:24 ledger.journal_max: 1MiB is out of range; use 64MiB to 1024GiB
         "#]],
+    );
+}
+
+#[test]
+fn r_b2_where_alerts_may_go() {
+    let webhook = |url: &str, rest: &str| format!("alerts: {{ webhook: {{ url: \"{url}\", secret: env:ALERT_SECRET{rest} }} }}\n");
+    let row = |url: &str, rest: &str, expect: &Expect| check_part(&webhook(url, rest), expect);
+    row("http://127.0.0.1:9000/x", ", allow_private: true", &expect![[""]]);
+    row("https://10.0.0.5/x", ", allow_private: true", &expect![[""]]);
+    row("https://a.example/x", ", allow_private: false", &expect![[""]]);
+    row(
+        "https://10.0.0.5/x",
+        "",
+        &expect![[r#"
+        1:27 alerts.webhook.url: 10.0.0.5 is a private address; name a public address, or add allow_private: true
+    "#]],
+    );
+    row(
+        "https://[::ffff:a9fe:a9fe]/x",
+        ", allow_private: true",
+        &expect![[r#"
+        1:27 alerts.webhook.url: ::ffff:169.254.169.254 is a link-local address; name another address
+    "#]],
+    );
+    row(
+        "https://a.example/x",
+        ", allow_private: maybe",
+        &expect![[r#"
+        1:91 alerts.webhook.allow_private: expected true or false, found text
+    "#]],
     );
 }
 
