@@ -1,6 +1,6 @@
 //! Alerts from a real database to a receiver on a real socket.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod addresses;
 mod delivery;
@@ -122,7 +122,7 @@ impl Stage {
             outbox: Arc::new(self.database.clone()),
             hook: watch::channel(hook.cloned()).1,
             client,
-            windows: Arc::new(|name| (name == "engineering").then(|| (Window::Calendar(Calendar::Month), Zone::UTC))),
+            windows: Arc::new(|name| (name == "engineering").then_some((Window::Calendar(Calendar::Month), Zone::UTC))),
             nudge: Arc::new(Notify::new()),
             telemetry: Arc::new(Telemetry {
                 log: Log::start(Format::Json, Box::new(self.logged.clone())),
