@@ -10,6 +10,7 @@ pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod crossing;
 pub mod exchange;
 pub mod identify;

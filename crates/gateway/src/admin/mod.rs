@@ -1,25 +1,51 @@
-//! The admin plane: a listener of its own, on a thread of its own. For now it serves the metrics and its own health; no key of the
-//! data plane opens anything here.
+//! The admin plane: a listener of its own, on a thread of its own. `/metrics` and `/healthz` need no login; everything under `/admin/v1` does,
+//! and is in one table (`routes`). No key of the data plane opens anything here.
 
-use std::convert::Infallible;
+mod admins;
+mod ask;
+mod keys;
+mod login;
+mod members;
+mod openapi;
+mod passwords;
+mod problem;
+mod reports;
+mod resource;
+mod roles;
+mod routes;
+mod rules;
+mod serve;
+pub(crate) mod state;
+mod switches;
+#[cfg(test)]
+mod tests;
+mod who;
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
+use axum::Router;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use openapi::document;
+pub use switches::scope as switch_scope;
+pub use who::{Prepared, prepare};
+
+use crate::control::Control;
 use crate::telemetry::Telemetry;
 
 /// Connections that the admin plane serves at one time.
 const CONNECTIONS_MAX: usize = 256;
+/// How long a request's head may take to arrive.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long changes under way may take at the end.
+const LAST_CHANGES: Duration = Duration::from_secs(5);
 
 /// The admin plane, running.
 pub struct Admin {
@@ -29,12 +55,16 @@ pub struct Admin {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
+/// Whose connection a request came over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 impl Admin {
-    /// Starts its thread.
+    /// Starts its thread. Without a control there is no API, only the metrics and its own health.
     ///
     /// # Errors
     /// When the thread or its runtime cannot be made.
-    pub fn start(listener: TcpListener, telemetry: Arc<Telemetry>) -> std::io::Result<Self> {
+    pub fn start(listener: TcpListener, telemetry: Arc<Telemetry>, control: Option<Arc<Control>>) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
@@ -44,7 +74,11 @@ impl Admin {
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
                     return;
                 };
-                stopped.run_until_cancelled(accept(&listener, &telemetry)).await;
+                let changes = TaskTracker::new();
+                let router = routes::router(telemetry, control, changes.clone());
+                stopped.run_until_cancelled(accept(&listener, &router)).await;
+                changes.close();
+                let _ = tokio::time::timeout(LAST_CHANGES, changes.wait()).await;
             });
         })?;
         Ok(Self {
@@ -64,52 +98,27 @@ impl Drop for Admin {
     }
 }
 
-async fn accept(listener: &tokio::net::TcpListener, telemetry: &Arc<Telemetry>) {
+async fn accept(listener: &tokio::net::TcpListener, router: &Router) {
     let connections = TaskTracker::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        let Ok((stream, peer)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         if connections.len() >= CONNECTIONS_MAX {
             continue;
         }
-        let telemetry = Arc::clone(telemetry);
+        let routed = TowerToHyperService::new(router.clone());
         connections.spawn(async move {
-            let service = service_fn(|request| {
-                let response = respond(&request, &telemetry);
-                async move { Ok::<_, Infallible>(response) }
+            let service = service_fn(move |mut request| {
+                request.extensions_mut().insert(Peer(peer));
+                routed.call(request)
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
                 .serve_connection(TokioIo::new(stream), service);
             let _ = served.await;
         });
     }
-}
-
-fn respond(request: &Request<Incoming>, telemetry: &Telemetry) -> Response<Full<Bytes>> {
-    if request.method() != Method::GET && request.method() != Method::HEAD {
-        return answer(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET is answered here\n".into());
-    }
-    match request.uri().path() {
-        "/metrics" => answer(
-            StatusCode::OK,
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            telemetry.metrics.render(),
-        ),
-        "/healthz" => answer(StatusCode::OK, "text/plain", "ok\n".into()),
-        _ => answer(
-            StatusCode::NOT_FOUND,
-            "text/plain",
-            "the admin plane serves /metrics and /healthz\n".into(),
-        ),
-    }
-}
-
-fn answer(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
 }

@@ -106,7 +106,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     }
     let server = serve(&start.raw, arguments, &shared)?;
     let admin_listener = bound(admin_address(&start.raw, arguments)?, "admin.listen")?;
-    let admin = Admin::start(admin_listener, Arc::clone(&telemetry)).map_err(|error| error.to_string())?;
+    let admin = Admin::start(admin_listener, Arc::clone(&telemetry), None).map_err(|error| error.to_string())?;
     for remark in start.remarks.iter().chain(&opened.remarks) {
         telemetry.log.event("warn", remark);
     }

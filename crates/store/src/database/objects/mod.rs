@@ -156,6 +156,9 @@ pub trait Objects: Send + Sync {
     /// A session that has not ended.
     fn session<'a>(&'a self, digest: &'a str, now_ms: i64) -> BoxFuture<'a, Result<Option<Session>, Error>>;
 
+    /// All sessions that have not ended, the youngest first; 1,000 at most.
+    fn sessions(&self, now_ms: i64) -> BoxFuture<'_, Result<Vec<Session>, Error>>;
+
     /// Makes all changes or none, with an audit record for each; without a change the record alone.
     fn mutate<'a>(&'a self, changes: &'a [Change], act: &'a Act, now_ms: i64) -> BoxFuture<'a, Result<Receipt, Error>>;
 }
@@ -176,6 +179,8 @@ const LIST: &str = concat!(
 );
 const REVISION: &str = "SELECT value FROM revision";
 const SESSION: &str = "SELECT admin, created_ms, expires_ms FROM sessions WHERE digest = $1 AND expires_ms > $2";
+const SESSIONS: &str = "
+    SELECT admin, created_ms, expires_ms, digest FROM sessions WHERE expires_ms > $1 ORDER BY created_ms DESC, digest LIMIT $2";
 
 impl Objects for Database {
     fn get<'a>(&'a self, kind: Kind, id: &'a str) -> BoxFuture<'a, Result<Option<Stored>, Error>> {
@@ -206,15 +211,15 @@ impl Objects for Database {
     fn session<'a>(&'a self, digest: &'a str, now_ms: i64) -> BoxFuture<'a, Result<Option<Session>, Error>> {
         Box::pin(async move {
             let row = self.engine.read().await?.row(SESSION, binds![digest, now_ms]).await?;
-            let session = |row: engine::Row| {
-                Ok(Session {
-                    digest: digest.to_owned(),
-                    admin: row.text(0)?,
-                    created_ms: row.int(1)?,
-                    expires_ms: row.int(2)?,
-                })
-            };
-            row.map(session).transpose()
+            row.map(|row| Session::read_row(digest.to_owned(), &row)).transpose()
+        })
+    }
+
+    fn sessions(&self, now_ms: i64) -> BoxFuture<'_, Result<Vec<Session>, Error>> {
+        Box::pin(async move {
+            let binds = binds![now_ms, i64::from(PAGE_OBJECTS_MAX)];
+            let rows = self.engine.read().await?.rows(SESSIONS, binds).await?;
+            rows.iter().map(|row| Session::read_row(row.text(3)?, row)).collect()
         })
     }
 
@@ -272,6 +277,17 @@ impl Stored {
             updated_ms: row.int(3)?,
             deleted_ms: Some(row.int(4)?).filter(|at| *at != 0),
             body: row.text(5)?,
+        })
+    }
+}
+
+impl Session {
+    fn read_row(digest: String, row: &engine::Row) -> Result<Self, Error> {
+        Ok(Self {
+            digest,
+            admin: row.text(0)?,
+            created_ms: row.int(1)?,
+            expires_ms: row.int(2)?,
         })
     }
 }

@@ -1,0 +1,155 @@
+//! What the admin plane works with: the database, the running gateway behind a trait, and what stands in the config file. Every change goes
+//! through [`Control::mutate`]: it is in the database with its audit record, and in force here, before anybody is told that it was made.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use serde_json::Value;
+use tollgate_policy::key::Peppers;
+use tollgate_policy::switches;
+use tollgate_store::database::audit::Act;
+use tollgate_store::database::objects::{Change, Kind, Objects, Receipt};
+use tollgate_store::database::{BoxFuture, Database, Error};
+use utoipa::ToSchema;
+
+use crate::admin::state::State;
+use crate::clock;
+
+/// All that the admin plane needs.
+pub struct Control {
+    /// The database.
+    pub database: Database,
+    /// The running gateway.
+    pub live: Arc<dyn Refresh>,
+    /// Digests of new secrets are made with these.
+    pub peppers: Peppers,
+    /// What stands in the config file: listed, and not to be changed here.
+    pub config: ArcSwap<ConfigView>,
+    /// The data folder, for `admin-token`.
+    pub data: PathBuf,
+    /// What the audit log's checkpoints are verified with; none: they are not.
+    pub audit_key: Option<Vec<u8>>,
+    /// Sessions, rates and replays: what the admin plane keeps in memory.
+    pub(crate) state: State,
+}
+
+/// What the config file has of the things that the API has too. Each value has the members that a body of the API has.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "each is the resource of the same name")]
+pub struct ConfigView {
+    pub teams: Vec<Value>,
+    pub users: Vec<Value>,
+    pub keys: Vec<Value>,
+    pub limits: Vec<Value>,
+    pub budgets: Vec<Value>,
+}
+
+/// Something wrong with a value: where, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Flaw {
+    /// The member, as in `amount`.
+    pub path: String,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// How full a limit or budget is, for one combination of the values of its `per`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Usage {
+    /// Whose: `team=support`.
+    pub scope: String,
+    /// What is counted: `requests`, `tokens`, `nano_usd`, ….
+    pub unit: String,
+    /// How much is allowed now, increases included.
+    pub limit: i64,
+    /// How much is used.
+    pub posted: i64,
+    /// How much is held by requests under way.
+    pub pending: i64,
+    /// When it begins anew, in seconds since 1970; none: it slides, or never.
+    pub resets_s: Option<i64>,
+}
+
+/// The running gateway, as the admin plane sees it.
+pub trait Refresh: Send + Sync {
+    /// Builds what is in memory (keys, rules, switches) anew from the database; when it is done, the change is in force.
+    fn refresh(&self) -> BoxFuture<'_, ()>;
+
+    /// Checks a limit or budget as the config file's check does.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    fn check_rule(&self, kind: Kind, rule: &Value) -> Result<(), Vec<Flaw>>;
+
+    /// How full the limit or budget of that name is now.
+    fn usage(&self, kind: Kind, name: &str) -> Vec<Usage>;
+
+    /// Turns a kill switch on (or off, when told) without the database, which does not answer: in the local file and in memory. It is
+    /// the gateway's to bring both together when the database is back.
+    ///
+    /// # Errors
+    /// When not even that could be done.
+    fn emergency<'a>(&'a self, switch: &'a switches::Switch, on: bool) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Sends a test alert to the webhook of the config; says where it went.
+    ///
+    /// # Errors
+    /// Why it did not arrive.
+    fn test_alert(&self) -> BoxFuture<'_, Result<String, String>>;
+
+    /// For `health`: the journal's position and lag, open holds, the config's revision.
+    fn health(&self) -> Value;
+}
+
+impl Control {
+    /// What the admin plane needs, from what the process has.
+    #[must_use]
+    pub fn new(database: Database, live: Arc<dyn Refresh>, peppers: Peppers, data: PathBuf) -> Self {
+        Self {
+            database,
+            live,
+            peppers,
+            config: ArcSwap::default(),
+            data,
+            audit_key: None,
+            state: State::new(now_ms()),
+        }
+    }
+
+    /// Makes all changes or none, each with its audit record; when it returns they are in force here.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn mutate(&self, changes: &[Change], act: &Act) -> Result<Receipt, Error> {
+        let receipt = self.database.mutate(changes, act, now_ms()).await?;
+        self.changed().await;
+        Ok(receipt)
+    }
+
+    /// To be called after each change.
+    pub async fn changed(&self) {
+        self.live.refresh().await;
+    }
+
+    /// What the config file has of a kind.
+    pub(crate) fn configured(&self, kind: Kind) -> Vec<Value> {
+        let config = self.config.load();
+        match kind {
+            Kind::Team => config.teams.clone(),
+            Kind::User => config.users.clone(),
+            Kind::Key => config.keys.clone(),
+            Kind::Limit => config.limits.clone(),
+            Kind::Budget => config.budgets.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The time, in milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    i64::try_from(clock::now().unix.as_millis()).unwrap_or(i64::MAX)
+}
