@@ -1,7 +1,10 @@
 //! What the admin plane works with: the database, the running gateway behind a trait, and what stands in the config file. Every change goes
 //! through [`Control::mutate`]: it is in the database with its audit record, and in force here, before anybody is told that it was made.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -9,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tollgate_policy::key::Peppers;
 use tollgate_policy::switches;
-use tollgate_store::database::audit::Act;
+use tollgate_store::database::audit::{Act, Signer};
 use tollgate_store::database::objects::{Change, Kind, Objects, Receipt};
 use tollgate_store::database::{BoxFuture, Database, Error};
 use utoipa::ToSchema;
@@ -152,4 +155,33 @@ impl Control {
 /// The time, in milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     i64::try_from(clock::now().unix.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The key with which the audit log's checkpoints are signed: `audit.key` in the data folder, made when it is not there.
+///
+/// # Errors
+/// It cannot be read or written, or is damaged.
+pub fn audit_signer(folder: &Path) -> Result<Signer, String> {
+    let path = folder.join("audit.key");
+    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let seed = match std::fs::read(&path) {
+        Ok(seed) => seed,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let seed: [u8; 32] = rand::random();
+            write_private(&path, &seed).map_err(|error| said(&error))?;
+            seed.to_vec()
+        }
+        Err(error) => return Err(said(&error)),
+    };
+    Signer::new(&seed).map_err(|error| said(&error))
+}
+
+/// Writes a file whole, readable by its owner alone.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let fresh = path.with_extension(format!("new.{}", std::process::id()));
+    let _ = std::fs::remove_file(&fresh);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)
 }

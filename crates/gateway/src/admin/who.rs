@@ -1,9 +1,7 @@
 //! Who asks: a session, an `ak-` token of a program, or the token file of this machine. A credential is looked at before any table is; what
 //! is kept of it is its SHA-256 alone (R-A9: it has 256 random bits). Roles are read at each use, so that a change counts at once.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -19,7 +17,7 @@ use tollgate_store::database::Error;
 use super::passwords;
 use super::problem::Problem;
 use super::state::{SESSION_MS, held};
-use crate::control::{Control, now_ms};
+use crate::control::{Control, now_ms, write_private};
 
 /// The cookie of the dashboard.
 pub(crate) const COOKIE_NAME: &str = "tollgate_session";
@@ -88,7 +86,7 @@ pub struct Prepared {
 pub async fn prepare(control: &Arc<Control>) -> Result<Prepared, String> {
     let token = secret("al-");
     let token_file = control.data.join(TOKEN_FILE);
-    write_private(&token_file, &token).map_err(|error| format!("{}: cannot be written: {error}", token_file.display()))?;
+    write_private(&token_file, [&token, "\n"].concat().as_bytes()).map_err(|error| format!("{}: cannot be written: {error}", token_file.display()))?;
     *held(&control.state.local) = Some(Digest::from_bytes(sha256(token.as_bytes())));
     let one_time_password = first_password(control).await.map_err(|error| error.to_string())?;
     Ok(Prepared {
@@ -291,15 +289,4 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
         _ => None,
     });
     bytes.collect::<Option<Vec<u8>>>()?.try_into().ok()
-}
-
-/// Written whole and readable by its owner alone.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    let fresh = path.with_extension(std::process::id().to_string());
-    let _ = std::fs::remove_file(&fresh);
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    file.write_all(text.as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(&fresh, path)
 }

@@ -1,0 +1,80 @@
+//! Every route with every role (R-A3).
+
+use std::fmt::Write;
+
+use expect_test::expect;
+
+use super::super::roles::{Permission, ROLES, allows};
+use super::*;
+
+/// A path with something in its places.
+fn concrete(route: &Route) -> String {
+    let parts = route.path.split('/').map(|part| if part.starts_with('{') { "none" } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+#[tokio::test]
+async fn r_a3_every_route_opens_to_the_roles_of_the_table_alone() {
+    let stage = Stage::new("matrix").await;
+    let mut tokens = Vec::new();
+    for role in ROLES {
+        let team = (role == Role::TeamAdmin).then_some("t");
+        tokens.push((role, stage.token(role, team).await));
+    }
+    for route in routes() {
+        let line = format!("{} {}", route.method, concrete(route));
+        let nobody = stage.ask("", &line, Value::Null).await;
+        if route.needs == Permission::Public {
+            assert_ne!(nobody.status, 403, "{line}");
+            continue;
+        }
+        assert_eq!(nobody.code(), (401, "unauthorized"), "{line}");
+        for (role, token) in &tokens {
+            let got = stage.ask(token, &line, Value::Null).await;
+            let refused = got.code() == (403, "forbidden");
+            assert_eq!(!refused, allows(*role, route.needs), "{line} as {role:?}: {got:?}");
+            assert_ne!(got.status, 401, "{line} as {role:?}");
+        }
+    }
+}
+
+/// The table as GOVERNANCE section 9 means it; a change of it is seen here.
+#[test]
+fn the_table_of_rights() {
+    let mut table = String::new();
+    for route in routes() {
+        let letters: String = ROLES
+            .iter()
+            .zip("OSBPAUTV".chars())
+            .map(|(role, letter)| if allows(*role, route.needs) { letter } else { '.' })
+            .collect();
+        let letters = if route.needs == Permission::Public { "everybody".to_owned() } else { letters };
+        writeln!(table, "{letters:9} {} {}", route.method, route.path).unwrap();
+    }
+    expect![[r#""#]].assert_eq(&table);
+}
+
+#[tokio::test]
+async fn r_a4_no_spelling_of_a_path_or_host_goes_around_the_login() {
+    let stage = Stage::new("spelling").await;
+    let paths = [
+        "/admin/v1/keys/", "//admin/v1/keys", "/admin//v1/keys", "/admin/v1/./keys", "/admin/v1/x/../keys", "/admin/v1/keys%2f", "/admin/v1/keys;x",
+        "/admin/v1/keys%00", "/ADMIN/v1/keys", "/admin/V1/keys", "/admin/v1/%6beys", "/metrics/../admin/v1/keys", "/healthz/../admin/v1/keys",
+        "/admin/v1/login/../keys", "/admin/v1/openapi.json/../keys", "/admin/v1/keys?x=/metrics", "/admin/v1/keys#metrics", "/admin/v1/keys/..",
+        "/admin\\v1\\keys", "/admin/v1/keys/none%2frotate",
+    ];
+    let hosts = ["127.0.0.1:8081", "localhost", "evil.example", "localhost/admin", "", "a, b", "[::1]", "/metrics", "127.0.0.1:8081@evil", "%"];
+    let (mut asked, mut opened) = (0, 0);
+    for path in paths {
+        for host in hosts {
+            for method in ["GET", "POST"] {
+                let request = Request::builder().method(method).uri(path).header("host", host).header("x-forwarded-host", "localhost");
+                let Ok(request) = request.header("x-original-url", "/metrics").body(Body::empty()) else { continue };
+                let got = stage.send(request).await;
+                (asked, opened) = (asked + 1, opened + usize::from(!matches!(got.status, 401 | 404 | 405)));
+            }
+        }
+    }
+    assert!(asked >= 200, "{asked}");
+    assert_eq!(opened, 0);
+}
