@@ -16,6 +16,7 @@ pub mod exchange;
 pub mod identify;
 pub mod ingress;
 pub mod ledger;
+pub mod live;
 pub mod record;
 pub mod refusal;
 pub mod reply;

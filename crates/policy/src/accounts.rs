@@ -28,7 +28,7 @@ use holds::{Held, Open, Role};
 use meters::Line;
 pub use meters::{Measure, Part, RuleAt, RuleSet, Scoped};
 pub use recovery::Recovery;
-pub use standing::{BudgetStanding, Headroom, Room};
+pub use standing::{BudgetStanding, Headroom, Room, Standing};
 
 /// Of one rule's measure so many values are told apart; what comes then is counted together in one further account, so that made-up values
 /// fill no memory and raise no ceiling.

@@ -90,9 +90,13 @@ pub(super) fn routes() -> Vec<Route> {
     tokens.retain(|route| matches!(route.method, Method::GET | Method::DELETE));
     admins.extend(tokens);
     admins.extend([
-        Route::new(Method::PATCH, "/admin/v1/admins/{id}", Permission::AdminsWrite, "update admin", |ask| {
-            Box::pin(update(ask))
-        })
+        Route::new(
+            Method::PATCH,
+            "/admin/v1/admins/{id}",
+            Permission::AdminsWrite,
+            "update admin",
+            |ask| Box::pin(update(ask)),
+        )
         .takes(openapi::part::<AdminBody>)
         .answers(Answer::One(200, openapi::kept::<Admin>)),
         Route::new(Method::POST, "/admin/v1/tokens", Permission::AdminsWrite, "create token", |ask| {
@@ -205,7 +209,9 @@ async fn create_token(ask: Ask) -> Result<Reply, Problem> {
     let id = who::random_id();
     let text = who::secret(&["ak-", &id, "_"].concat());
     token.digest = who::hex(&who::sha256(text.as_bytes()));
-    ask.control.mutate(&[Change::create(&id, &token)?], &ask.act("token.create".into())).await?;
+    ask.control
+        .mutate(&[Change::create(&id, &token)?], &ask.act("token.create".into()))
+        .await?;
     with_secret(resource::shown::<ApiToken>(&ask, &id, 201).await?, &text)
 }
 
@@ -225,7 +231,11 @@ async fn check_role(ask: &Ask, role: RoleName, team: Option<&str>) -> Result<(),
     match (role, team) {
         (RoleName::TeamAdmin, Some(team)) => check_team(ask, team).await,
         (RoleName::TeamAdmin, None) => Err(Problem::flaw("team", "is missing", "say which team the team admin is of")),
-        (_, Some(_)) => Err(Problem::flaw("team", "is for team admins alone", "leave it out, or choose the role team_admin")),
+        (_, Some(_)) => Err(Problem::flaw(
+            "team",
+            "is for team admins alone",
+            "leave it out, or choose the role team_admin",
+        )),
         (_, None) => Ok(()),
     }
 }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH, SET_COOKIE};
 use http::StatusCode;
+use http::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH, SET_COOKIE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -83,19 +83,27 @@ impl Ask {
 
     /// Which version is meant to be changed; none: whichever there is.
     pub(crate) fn if_match(&self) -> Result<Option<i64>, Problem> {
-        let Some(header) = self.headers.get(IF_MATCH) else { return Ok(None) };
+        let Some(header) = self.headers.get(IF_MATCH) else {
+            return Ok(None);
+        };
         let text = header.to_str().unwrap_or_default().trim();
         if text == "*" {
             return Ok(None);
         }
         // A version that cannot be one matches none.
-        let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).and_then(|text| text.parse().ok());
+        let version = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'))
+            .and_then(|text| text.parse().ok());
         Ok(Some(version.unwrap_or(-1)))
     }
 
     /// What is written into the audit log about it.
     pub(crate) fn act(&self, action: String) -> Act {
-        let reason = self.headers.get("x-reason").map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned());
+        let reason = self
+            .headers
+            .get("x-reason")
+            .map(|reason| String::from_utf8_lossy(reason.as_bytes()).into_owned());
         Act {
             actor: self.who.name.clone(),
             auth: self.who.auth.into(),
@@ -111,7 +119,10 @@ impl Ask {
 /// Why a body cannot be read. What serde says names the member and what was expected.
 pub(crate) fn unreadable(error: &serde_json::Error) -> Problem {
     let code = if error.is_data() { "bad_body" } else { "bad_json" };
-    Problem::bad_request(code, format!("the body cannot be read: {error}; see /admin/v1/openapi.json for its form"))
+    Problem::bad_request(
+        code,
+        format!("the body cannot be read: {error}; see /admin/v1/openapi.json for its form"),
+    )
 }
 
 impl Reply {

@@ -97,15 +97,23 @@ pub(super) fn routes() -> Vec<Route> {
             .takes(openapi::shape::<KeyBody>)
             .answers(Answer::One(201, openapi::with_secret::<Key>))
             .creates(),
-        Route::new(Method::POST, "/admin/v1/keys/{id}/rotate", Permission::KeysWrite, "rotate key", |ask| {
-            Box::pin(rotate(ask))
-        })
+        Route::new(
+            Method::POST,
+            "/admin/v1/keys/{id}/rotate",
+            Permission::KeysWrite,
+            "rotate key",
+            |ask| Box::pin(rotate(ask)),
+        )
         .takes(openapi::shape::<Rotation>)
         .answers(Answer::One(200, openapi::with_secret::<Key>))
         .creates(),
-        Route::new(Method::POST, "/admin/v1/keys/{id}/revoke", Permission::KeysWrite, "revoke key", |ask| {
-            Box::pin(revoke(ask))
-        })
+        Route::new(
+            Method::POST,
+            "/admin/v1/keys/{id}/revoke",
+            Permission::KeysWrite,
+            "revoke key",
+            |ask| Box::pin(revoke(ask)),
+        )
         .answers(Answer::Empty),
     ]);
     routes
@@ -162,17 +170,29 @@ fn check_plain(input: &KeyBody) -> Result<(), Problem> {
         return ill("networks", "or features has more than 100 members", "make more than one key");
     }
     if let Some(network) = input.networks.iter().find(|network| Network::parse(network).is_none()) {
-        return ill("networks", &format!("{network:?} is not a network"), "write it as 10.0.0.0/8 or 2001:db8::/32");
+        return ill(
+            "networks",
+            &format!("{network:?} is not a network"),
+            "write it as 10.0.0.0/8 or 2001:db8::/32",
+        );
     }
     let scopes = input.scopes.as_deref().unwrap_or_default();
     if let Some(scope) = scopes.iter().find(|scope| Scope::parse(scope).is_none()) {
-        return ill("scopes", &format!("{scope:?} is not known"), "see GOVERNANCE section 2 for the list, such as chat");
+        return ill(
+            "scopes",
+            &format!("{scope:?} is not known"),
+            "see GOVERNANCE section 2 for the list, such as chat",
+        );
     }
     if input.label.as_deref().is_some_and(|label| !LABELS.contains(&label)) {
         return ill("label", "is not known", "use public, internal, confidential or restricted");
     }
     if input.max_concurrency == Some(0) {
-        return ill("max_concurrency", "is 0, so that the key could do nothing", "set disabled, or give a larger number");
+        return ill(
+            "max_concurrency",
+            "is 0, so that the key could do nothing",
+            "set disabled, or give a larger number",
+        );
     }
     match (input.not_before_s, input.expires_s) {
         (Some(from), Some(until)) if until <= from => ill("expires_s", "is not later than not_before_s", "correct one of them"),
@@ -185,15 +205,24 @@ async fn check_user(ask: &Ask, input: &KeyBody) -> Result<(), Problem> {
     let Some(name) = &input.user else { return Ok(()) };
     let team = match ask.control.database.named(Kind::User, name).await? {
         Some(stored) => Some(stored.read::<User>()?.team),
-        None => ask.control.configured(Kind::User).iter().find(|user| user["name"] == name.as_str()).map(|user| {
-            let team = user["team"].as_str();
-            team.unwrap_or_default().to_owned()
-        }),
+        None => ask
+            .control
+            .configured(Kind::User)
+            .iter()
+            .find(|user| user["name"] == name.as_str())
+            .map(|user| {
+                let team = user["team"].as_str();
+                team.unwrap_or_default().to_owned()
+            }),
     };
     // One of another team is not there, for who sees one team.
     match team {
         Some(team) if team == input.team => Ok(()),
-        _ => Err(Problem::flaw("user", "is not a user of the team", "make it first, with POST /admin/v1/users")),
+        _ => Err(Problem::flaw(
+            "user",
+            "is not a user of the team",
+            "make it first, with POST /admin/v1/users",
+        )),
     }
 }
 
@@ -204,7 +233,11 @@ async fn check_features(ask: &Ask, input: &KeyBody) -> Result<(), Problem> {
         if let Some(stored) = ask.control.database.named(Kind::Feature, name).await? {
             let feature: Feature = stored.read()?;
             if feature.team.is_some_and(|team| team != input.team) {
-                return Err(Problem::flaw("features", "names a feature of another team", "choose one of the team's"));
+                return Err(Problem::flaw(
+                    "features",
+                    "names a feature of another team",
+                    "choose one of the team's",
+                ));
             }
         }
     }
@@ -214,7 +247,9 @@ async fn check_features(ask: &Ask, input: &KeyBody) -> Result<(), Problem> {
 async fn create(ask: Ask) -> Result<Reply, Problem> {
     let mut key = resource::checked::<Key>(&ask, ask.body()?, None).await?;
     let text = key::make(rand::random(), rand::random());
-    let Some(Presented::Ours { id, .. }) = Presented::parse(&text) else { return Err(unmade()) };
+    let Some(Presented::Ours { id, .. }) = Presented::parse(&text) else {
+        return Err(unmade());
+    };
     key.secrets = vec![digest(&ask, &text)];
     let change = Change::create(id, &key)?;
     ask.control.mutate(&[change], &ask.act("key.create".into())).await?;
@@ -273,5 +308,9 @@ pub(super) fn with_secret(mut reply: Reply, secret: &str) -> Result<Reply, Probl
 }
 
 fn unmade() -> Problem {
-    Problem::new(http::StatusCode::INTERNAL_SERVER_ERROR, "internal", "no key could be made; report it with the request id")
+    Problem::new(
+        http::StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "no key could be made; report it with the request id",
+    )
 }

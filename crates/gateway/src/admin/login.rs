@@ -84,19 +84,34 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/admin/v1/openapi.json", Permission::Public, "get openapi", |_| {
             Box::pin(async { Reply::ok(openapi::document()) })
         }),
-        Route::new(Method::POST, "/admin/v1/login", Permission::Public, "log in", |ask| Box::pin(login(ask)))
-            .takes(openapi::shape::<Login>)
-            .answers(Answer::One(200, openapi::shape::<LoggedIn>)),
-        Route::new(Method::POST, "/admin/v1/logout", Permission::Own, "log out", |ask| Box::pin(logout(ask))).answers(Answer::Empty),
+        Route::new(Method::POST, "/admin/v1/login", Permission::Public, "log in", |ask| {
+            Box::pin(login(ask))
+        })
+        .takes(openapi::shape::<Login>)
+        .answers(Answer::One(200, openapi::shape::<LoggedIn>)),
+        Route::new(Method::POST, "/admin/v1/logout", Permission::Own, "log out", |ask| {
+            Box::pin(logout(ask))
+        })
+        .answers(Answer::Empty),
         Route::new(Method::GET, "/admin/v1/me", Permission::Own, "get me", |ask| Box::pin(me(ask)))
             .answers(Answer::One(200, openapi::shape::<Me>)),
-        Route::new(Method::POST, "/admin/v1/password", Permission::Own, "set password", |ask| Box::pin(password(ask)))
-            .takes(openapi::shape::<NewPassword>)
-            .answers(Answer::One(200, openapi::shape::<LoggedIn>)),
-        Route::new(Method::GET, "/admin/v1/sessions", Permission::Own, "list sessions", |ask| Box::pin(sessions(ask)))
-            .answers(Answer::Page(openapi::shape::<SessionLine>)),
-        Route::new(Method::DELETE, "/admin/v1/sessions/{id}", Permission::Own, "delete session", |ask| Box::pin(end(ask)))
-            .answers(Answer::Empty),
+        Route::new(Method::POST, "/admin/v1/password", Permission::Own, "set password", |ask| {
+            Box::pin(password(ask))
+        })
+        .takes(openapi::shape::<NewPassword>)
+        .answers(Answer::One(200, openapi::shape::<LoggedIn>)),
+        Route::new(Method::GET, "/admin/v1/sessions", Permission::Own, "list sessions", |ask| {
+            Box::pin(sessions(ask))
+        })
+        .answers(Answer::Page(openapi::shape::<SessionLine>)),
+        Route::new(
+            Method::DELETE,
+            "/admin/v1/sessions/{id}",
+            Permission::Own,
+            "delete session",
+            |ask| Box::pin(end(ask)),
+        )
+        .answers(Answer::Empty),
     ];
     routes.extend(admins::routes());
     routes
@@ -111,7 +126,12 @@ async fn login(ask: Ask) -> Result<Reply, Problem> {
         .state
         .attempt(&by_address, ATTEMPTS_PER_ADDRESS, now_ms())
         .and_then(|()| ask.control.state.attempt(&by_name, ATTEMPTS_PER_NAME, now_ms()));
-    counted.map_err(|wait| Problem::too_many(wait, "too many attempts to log in; wait, or use the admin-token file on the machine itself"))?;
+    counted.map_err(|wait| {
+        Problem::too_many(
+            wait,
+            "too many attempts to log in; wait, or use the admin-token file on the machine itself",
+        )
+    })?;
     let known = known(&ask, &name).await?;
     let hash = known.as_ref().map(|known| known.hash.clone());
     if !passwords::verify(&ask.control, password, hash).await {
@@ -134,7 +154,9 @@ struct Known {
 
 async fn known(ask: &Ask, name: &str) -> Result<Option<Known>, Problem> {
     let database = &ask.control.database;
-    let Some(stored) = database.named(Kind::Admin, name).await? else { return Ok(None) };
+    let Some(stored) = database.named(Kind::Admin, name).await? else {
+        return Ok(None);
+    };
     let admin: Admin = stored.read()?;
     if admin.disabled {
         return Ok(None);
@@ -147,8 +169,13 @@ async fn known(ask: &Ask, name: &str) -> Result<Option<Known>, Problem> {
             one_time: false,
         }));
     }
-    let first = database.get(Kind::OneTimePassword, ONE_TIME).await?.filter(|first| first.deleted_ms.is_none());
-    let Some(first) = first.filter(|_| name == FIRST_ADMIN) else { return Ok(None) };
+    let first = database
+        .get(Kind::OneTimePassword, ONE_TIME)
+        .await?
+        .filter(|first| first.deleted_ms.is_none());
+    let Some(first) = first.filter(|_| name == FIRST_ADMIN) else {
+        return Ok(None);
+    };
     let hash = first.read::<OneTimePassword>()?.password_hash;
     Ok(Some(Known {
         stored,
@@ -205,7 +232,10 @@ async fn refused(ask: &Ask, name: &str, action: &str) -> Result<(), Problem> {
 async fn logout(ask: Ask) -> Result<Reply, Problem> {
     if let Some(digest) = ask.who.session.clone() {
         let act = ask.act("logout".into());
-        ask.control.database.mutate(&[Change::EndSession { digest }], &act, now_ms()).await?;
+        ask.control
+            .database
+            .mutate(&[Change::EndSession { digest }], &act, now_ms())
+            .await?;
     }
     let mut reply = Reply::empty();
     reply.cookie = Some(format!("{COOKIE_NAME}=; Path=/admin; HttpOnly; SameSite=Strict; Max-Age=0"));
@@ -259,7 +289,11 @@ async fn password(ask: Ask) -> Result<Reply, Problem> {
 }
 
 pub(super) fn unhashed() -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the password could not be hashed; report it with the request id")
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "the password could not be hashed; report it with the request id",
+    )
 }
 
 /// One's own sessions; an owner sees all.
@@ -282,7 +316,10 @@ async fn end(ask: Ask) -> Result<Reply, Problem> {
     let session = seen(&ask).await?.into_iter().find(|session| id_of(session) == ask.id());
     let session = session.ok_or_else(|| Problem::not_found("session"))?;
     let change = Change::EndSession { digest: session.digest };
-    ask.control.database.mutate(&[change], &ask.act("session.end".into()), now_ms()).await?;
+    ask.control
+        .database
+        .mutate(&[change], &ask.act("session.end".into()), now_ms())
+        .await?;
     Ok(Reply::empty())
 }
 

@@ -142,7 +142,11 @@ impl Resource for User {
             check_team(ask, &input.team).await?;
             if before.is_some_and(|before| before.team != input.team) {
                 // Keys of the user would be another team's.
-                in_use_unless(resource::any::<Key>(ask, |_, key| key.user.as_deref() == Some(&input.name)).await?.is_none())?;
+                in_use_unless(
+                    resource::any::<Key>(ask, |_, key| key.user.as_deref() == Some(&input.name))
+                        .await?
+                        .is_none(),
+                )?;
             }
             resource::object(&input)
         })
@@ -199,9 +203,14 @@ pub(super) fn check_patterns(path: &str, patterns: Option<&[String]>) -> Result<
     if PATTERNS_MAX < patterns.len() {
         return Err(Problem::flaw(path, "has more than 100 patterns", "use wildcards, as in openai/*"));
     }
-    let plain = |pattern: &String| !pattern.is_empty() && pattern.chars().count() <= PATTERN_CHARS_MAX && !pattern.chars().any(char::is_control);
+    let plain =
+        |pattern: &String| !pattern.is_empty() && pattern.chars().count() <= PATTERN_CHARS_MAX && !pattern.chars().any(char::is_control);
     match patterns.iter().all(plain) {
         true => Ok(()),
-        false => Err(Problem::flaw(path, "has a pattern that is empty, too long, or not plain text", "correct it")),
+        false => Err(Problem::flaw(
+            path,
+            "has a pattern that is empty, too long, or not plain text",
+            "correct it",
+        )),
     }
 }

@@ -16,7 +16,7 @@ mod routes;
 mod rules;
 mod serve;
 pub(crate) mod state;
-mod switches;
+pub mod switches;
 #[cfg(test)]
 mod tests;
 mod who;

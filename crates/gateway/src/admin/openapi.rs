@@ -158,7 +158,9 @@ fn add<T: ToSchema>(schemas: &mut Map<String, Value>, name: String) {
     let mut named = Vec::new();
     T::schemas(&mut named);
     for (name, schema) in named {
-        schemas.entry(name).or_insert_with(|| serde_json::to_value(schema).unwrap_or_default());
+        schemas
+            .entry(name)
+            .or_insert_with(|| serde_json::to_value(schema).unwrap_or_default());
     }
     schemas.entry(name).or_insert_with(|| own::<T>());
 }
@@ -174,7 +176,10 @@ pub(crate) fn part<T: ToSchema>(schemas: &mut Map<String, Value>) -> String {
     let mut schema = own::<T>();
     if let Some(members) = schema.as_object_mut() {
         members.shift_remove("required");
-        members.insert("description".into(), "A merge patch (RFC 7396): what is in here is replaced, null takes it away.".into());
+        members.insert(
+            "description".into(),
+            "A merge patch (RFC 7396): what is in here is replaced, null takes it away.".into(),
+        );
     }
     schemas.insert(name.clone(), schema);
     name
@@ -217,4 +222,3 @@ fn joined(parts: impl IntoIterator<Item = Value>) -> Value {
     }
     json!({ "type": "object", "required": required, "properties": properties })
 }
-

@@ -37,7 +37,9 @@ pub(crate) async fn verify(control: &Control, password: String, hash: Option<Str
     if BYTES_MAX < password.len() {
         return false;
     }
-    let Ok(_turn) = control.state.hashing.acquire().await else { return false };
+    let Ok(_turn) = control.state.hashing.acquire().await else {
+        return false;
+    };
     let known = hash.is_some();
     let verified = tokio::task::spawn_blocking(move || {
         let hash = hash.as_deref().unwrap_or(NOBODYS);

@@ -78,7 +78,9 @@ impl Problem {
 
     /// The body is JSON of the right form, and makes no sense.
     pub(crate) fn invalid(errors: Vec<Flaw>) -> Self {
-        let list = errors.iter().map(|flaw| [flaw.path.as_str(), ": ", &flaw.reason, "; ", &flaw.remedy].concat());
+        let list = errors
+            .iter()
+            .map(|flaw| [flaw.path.as_str(), ": ", &flaw.reason, "; ", &flaw.remedy].concat());
         let detail = list.collect::<Vec<_>>().join("\n");
         Self {
             errors,
@@ -114,7 +116,11 @@ impl From<Error> for Problem {
         match error {
             Error::Unavailable(_) => Self {
                 retry_after_s: Some(2),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "the database does not answer; try again soon")
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "database_unavailable",
+                    "the database does not answer; try again soon",
+                )
             },
             Error::NotFound { what } => Self::not_found(&what),
             Error::Changed { .. } => Self::new(StatusCode::PRECONDITION_FAILED, "changed", text),

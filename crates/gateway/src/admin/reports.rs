@@ -35,7 +35,10 @@ const SPEND_MS: i64 = 30 * 24 * 3_600_000;
 const VALUES_MAX: usize = 100;
 
 const SPEND: &[(&str, &str)] = &[
-    ("by", "what it is split by: team, user, key, feature, route, provider, model; several with commas"),
+    (
+        "by",
+        "what it is split by: team, user, key, feature, route, provider, model; several with commas",
+    ),
     ("interval", "hour or day (in UTC); without: one line for the whole time"),
     ("from", "a day (2026-11-01) or a time (RFC 3339); 30 days ago when absent"),
     ("to", "the end, which is not in it; now when absent"),
@@ -172,26 +175,42 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Method::GET, "/admin/v1/spend", SpendRead, "get spend", |ask| Box::pin(spend(ask)))
             .query(SPEND)
             .answers(Answer::One(200, openapi::shape::<SpendAnswer>)),
-        Route::new(Method::GET, "/admin/v1/ledger", LedgerRead, "list ledger rows", |ask| Box::pin(ledger(ask)))
-            .query(&[("limit", "how many, from 1 to 1000"), ("after", "next of the page before"), ("request", "only those of this request id")])
-            .answers(Answer::Page(openapi::shape::<LedgerRow>)),
+        Route::new(Method::GET, "/admin/v1/ledger", LedgerRead, "list ledger rows", |ask| {
+            Box::pin(ledger(ask))
+        })
+        .query(&[
+            ("limit", "how many, from 1 to 1000"),
+            ("after", "next of the page before"),
+            ("request", "only those of this request id"),
+        ])
+        .answers(Answer::Page(openapi::shape::<LedgerRow>)),
         Route::new(Method::POST, "/admin/v1/ledger/verify", LedgerRead, "verify ledger", |ask| {
             Box::pin(async move { Reply::ok(ledger_verified(&ask.control).await?) })
         })
         .answers(Answer::One(200, openapi::shape::<Verified>))
         .slow(),
-        Route::new(Method::GET, "/admin/v1/audit", AuditRead, "list audit records", |ask| Box::pin(audit(ask)))
-            .query(&[("limit", "how many, from 1 to 1000"), ("after", "next of the page before"), ("target", "only those on this, as key/ID")])
-            .answers(Answer::Page(openapi::shape::<AuditRecord>)),
+        Route::new(Method::GET, "/admin/v1/audit", AuditRead, "list audit records", |ask| {
+            Box::pin(audit(ask))
+        })
+        .query(&[
+            ("limit", "how many, from 1 to 1000"),
+            ("after", "next of the page before"),
+            ("target", "only those on this, as key/ID"),
+        ])
+        .answers(Answer::Page(openapi::shape::<AuditRecord>)),
         Route::new(Method::POST, "/admin/v1/audit/verify", AuditRead, "verify audit", |ask| {
             Box::pin(async move { Reply::ok(audit_verified(&ask.control).await?) })
         })
         .answers(Answer::One(200, openapi::shape::<Verified>))
         .slow(),
-        Route::new(Method::GET, "/admin/v1/alerts", AlertsRead, "list alerts", |ask| Box::pin(alerts(ask)))
-            .query(&[("limit", "how many of the youngest, from 1 to 1000")])
-            .answers(Answer::Page(openapi::shape::<AlertLine>)),
-        Route::new(Method::POST, "/admin/v1/alerts/test", AlertsTest, "test alert", |ask| Box::pin(test_alert(ask))),
+        Route::new(Method::GET, "/admin/v1/alerts", AlertsRead, "list alerts", |ask| {
+            Box::pin(alerts(ask))
+        })
+        .query(&[("limit", "how many of the youngest, from 1 to 1000")])
+        .answers(Answer::Page(openapi::shape::<AlertLine>)),
+        Route::new(Method::POST, "/admin/v1/alerts/test", AlertsTest, "test alert", |ask| {
+            Box::pin(test_alert(ask))
+        }),
         Route::new(Method::GET, "/admin/v1/health", Own, "get health", |ask| Box::pin(health(ask))),
     ]
 }
@@ -269,7 +288,10 @@ fn filters(ask: &Ask) -> Result<Vec<(Dimension, Vec<String>)>, Problem> {
         let Some(values) = ask.param(word) else { continue };
         let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
         if VALUES_MAX < values.len() {
-            return Err(Problem::bad_request("bad_query", format!("{word} has more than 100 values; ask for fewer")));
+            return Err(Problem::bad_request(
+                "bad_query",
+                format!("{word} has more than 100 values; ask for fewer"),
+            ));
         }
         filters.push((dimension, values));
     }
@@ -300,7 +322,12 @@ fn time(text: &str) -> Result<i64, Problem> {
         true => text.parse::<Timestamp>().ok(),
         false => day.map(|day| day.timestamp()),
     };
-    let ill = || Problem::bad_request("bad_query", format!("{text:?} is not a time; write 2026-11-01 or 2026-11-01T08:00:00Z"));
+    let ill = || {
+        Problem::bad_request(
+            "bad_query",
+            format!("{text:?} is not a time; write 2026-11-01 or 2026-11-01T08:00:00Z"),
+        )
+    };
     time.map(Timestamp::as_millisecond).ok_or_else(ill)
 }
 
@@ -329,7 +356,10 @@ async fn audit(ask: Ask) -> Result<Reply, Problem> {
         limit,
     };
     let records = ask.control.database.records(&page).await?;
-    let next = records.last().filter(|_| records.len() == limit as usize).map(|record| record.seq.to_string());
+    let next = records
+        .last()
+        .filter(|_| records.len() == limit as usize)
+        .map(|record| record.seq.to_string());
     let shown = records.iter().map(|record| {
         let mut line = serde_json::to_value(record).unwrap_or_default();
         for member in ["before", "after"] {
@@ -347,7 +377,10 @@ async fn audit(ask: Ask) -> Result<Reply, Problem> {
 /// Recomputes the audit log. Without the key of its checkpoints only the chain is computed.
 async fn audit_verified(control: &Control) -> Result<Verified, Problem> {
     let Some(key) = &control.audit_key else {
-        return Err(Problem::conflict("no_audit_key", "the gateway has no key for the audit log's checkpoints; restart it"));
+        return Err(Problem::conflict(
+            "no_audit_key",
+            "the gateway has no key for the audit log's checkpoints; restart it",
+        ));
     };
     Ok(Verified::of_audit(control.database.verify_audit(key, &[]).await?))
 }
@@ -400,7 +433,9 @@ impl Verified {
                 Flaw::Changed(seq) => format!("row {seq} was changed, or one before it was exchanged"),
                 Flaw::Truncated(last, end) => format!("rows at the end are missing: the last is {last}, the chain ends at {end}"),
                 Flaw::Spend { hour } => format!("the sums of hour {hour} (since 1970) are not those of its rows"),
-                Flaw::Balance { account, window } => format!("the balance of account {account} in window {window} is not the sum of its rows"),
+                Flaw::Balance { account, window } => {
+                    format!("the balance of account {account} in window {window} is not the sum of its rows")
+                }
                 Flaw::EndedTwice(request) => format!("the hold of request {request} ended more than once"),
             }),
         }

@@ -1,11 +1,11 @@
 //! What all editable things of the API have in common: a page of them, one, make, change (RFC 7396 merge), delete. What stands in the config
 //! file is listed too, and is not changed here. Every look-up goes through [`found`], which knows whose team may see it (R-A6).
 
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use tollgate_store::database::objects::{Change, Kind, Listing, Object, Objects, Stored};
 use tollgate_store::database::BoxFuture;
+use tollgate_store::database::objects::{Change, Kind, Listing, Object, Objects, Stored};
 use utoipa::ToSchema;
 
 use super::ask::{Ask, Reply, unreadable};
@@ -62,7 +62,12 @@ pub(crate) trait Resource: 'static {
 }
 
 /// The five routes of a resource.
-pub(crate) fn routes<R: Resource>(paths: (&'static str, &'static str), read: Permission, write: Permission, about: [&'static str; 5]) -> Vec<Route> {
+pub(crate) fn routes<R: Resource>(
+    paths: (&'static str, &'static str),
+    read: Permission,
+    write: Permission,
+    about: [&'static str; 5],
+) -> Vec<Route> {
     use http::Method;
     let (all, one) = paths;
     let [listed, made, got, changed, deleted] = about;
@@ -127,7 +132,10 @@ async fn list<R: Resource>(ask: Ask) -> Result<Reply, Problem> {
 
 async fn get<R: Resource>(ask: Ask) -> Result<Reply, Problem> {
     let wanted = ask.id();
-    if let Some((_, view)) = configured::<R>(&ask).into_iter().find(|(id, view)| id == wanted || named(view) == Some(wanted)) {
+    if let Some((_, view)) = configured::<R>(&ask)
+        .into_iter()
+        .find(|(id, view)| id == wanted || named(view) == Some(wanted))
+    {
         return Reply::ok(view);
     }
     let (stored, object) = found::<R>(&ask).await?;
@@ -158,7 +166,10 @@ pub(crate) async fn merged<R: Resource>(ask: &Ask, before: &R::Object) -> Result
     let input = serde_json::from_str(&merged.to_string()).map_err(|error| unreadable(&error))?;
     let object = checked::<R>(ask, input, Some(before)).await?;
     if R::NAMED && object.name() != before.name() {
-        let detail = format!("the name of a {} cannot change, because others know it by its name; make a new one", R::WORD);
+        let detail = format!(
+            "the name of a {} cannot change, because others know it by its name; make a new one",
+            R::WORD
+        );
         return Err(Problem::conflict("name_is_fixed", detail));
     }
     Ok(object)
@@ -187,7 +198,12 @@ pub(crate) async fn found<R: Resource>(ask: &Ask) -> Result<(Stored, R::Object),
         let detail = format!("{what} stands in the config file; change it there");
         return Err(Problem::conflict("in_config", detail));
     }
-    let by_id = ask.control.database.get(kind, wanted).await?.filter(|stored| stored.deleted_ms.is_none());
+    let by_id = ask
+        .control
+        .database
+        .get(kind, wanted)
+        .await?
+        .filter(|stored| stored.deleted_ms.is_none());
     let stored = match by_id {
         Some(stored) => Some(stored),
         None => ask.control.database.named(kind, wanted).await?,
@@ -228,7 +244,9 @@ pub(crate) async fn checked<R: Resource>(ask: &Ask, input: R::Input, before: Opt
         let detail = "that is another team's; you may change your own team's things alone";
         return Err(Problem::new(http::StatusCode::FORBIDDEN, "other_team", detail));
     }
-    let taken = configured::<R>(ask).iter().any(|(_, view)| object.name().is_some() && named(view) == object.name());
+    let taken = configured::<R>(ask)
+        .iter()
+        .any(|(_, view)| object.name().is_some() && named(view) == object.name());
     if taken {
         let detail = format!("a {} of that name stands in the config file; choose another name", R::WORD);
         return Err(Problem::conflict("in_config", detail));
@@ -319,7 +337,10 @@ pub(crate) fn check_name(path: &str, name: &str) -> Result<(), Problem> {
         return ill("is empty, or begins or ends with a space", "give a name");
     }
     if NAME_CHARS_MAX < name.chars().count() || name.chars().any(char::is_control) {
-        return ill("is longer than 128 characters, or has a control character in it", "give a shorter, plain one");
+        return ill(
+            "is longer than 128 characters, or has a control character in it",
+            "give a shorter, plain one",
+        );
     }
     if name.starts_with(CONFIG_PREFIX) {
         return ill("begins with config:", "choose another name");

@@ -140,12 +140,19 @@ pub(crate) fn router(telemetry: Arc<Telemetry>, control: Option<Arc<Control>>, c
                 let ids = ids.iter().map(|(_, value)| value.to_owned()).collect();
                 serve(plane.clone(), route, ids, request)
             };
-            let Ok(method) = MethodFilter::try_from(route.method.clone()) else { continue };
+            let Ok(method) = MethodFilter::try_from(route.method.clone()) else {
+                continue;
+            };
             router = router.route(route.path, on(method, handler));
         }
     }
     router
-        .fallback(|| async { unknown(StatusCode::NOT_FOUND, "there is nothing here; the API is described at /admin/v1/openapi.json") })
+        .fallback(|| async {
+            unknown(
+                StatusCode::NOT_FOUND,
+                "there is nothing here; the API is described at /admin/v1/openapi.json",
+            )
+        })
         .method_not_allowed_fallback(|| async {
             let detail = "this method is not served here; see the allow header";
             unknown(StatusCode::METHOD_NOT_ALLOWED, detail).into_response()

@@ -69,20 +69,32 @@ pub(super) fn routes() -> Vec<Route> {
     ));
     let increases = "/admin/v1/budgets/{id}/increases";
     routes.extend([
-        Route::new(Method::GET, "/admin/v1/limits/{id}/usage", Permission::RulesRead, "get limit usage", |ask| {
-            Box::pin(usage::<Limit>(ask))
-        })
+        Route::new(
+            Method::GET,
+            "/admin/v1/limits/{id}/usage",
+            Permission::RulesRead,
+            "get limit usage",
+            |ask| Box::pin(usage::<Limit>(ask)),
+        )
         .answers(Answer::Page(openapi::shape::<Usage>)),
-        Route::new(Method::GET, "/admin/v1/budgets/{id}/usage", Permission::RulesRead, "get budget usage", |ask| {
-            Box::pin(usage::<Budget>(ask))
-        })
+        Route::new(
+            Method::GET,
+            "/admin/v1/budgets/{id}/usage",
+            Permission::RulesRead,
+            "get budget usage",
+            |ask| Box::pin(usage::<Budget>(ask)),
+        )
         .answers(Answer::Page(openapi::shape::<Usage>)),
-        Route::new(Method::GET, increases, Permission::RulesRead, "list increases", |ask| Box::pin(increased(ask)))
-            .answers(Answer::Page(openapi::kept::<Increases>)),
-        Route::new(Method::POST, increases, Permission::BudgetsWrite, "create increase", |ask| Box::pin(increase(ask)))
-            .takes(openapi::shape::<IncreaseBody>)
-            .answers(Answer::One(201, openapi::kept::<Increases>))
-            .creates(),
+        Route::new(Method::GET, increases, Permission::RulesRead, "list increases", |ask| {
+            Box::pin(increased(ask))
+        })
+        .answers(Answer::Page(openapi::kept::<Increases>)),
+        Route::new(Method::POST, increases, Permission::BudgetsWrite, "create increase", |ask| {
+            Box::pin(increase(ask))
+        })
+        .takes(openapi::shape::<IncreaseBody>)
+        .answers(Answer::One(201, openapi::kept::<Increases>))
+        .creates(),
         Route::new(
             Method::DELETE,
             "/admin/v1/budgets/{id}/increases/{increase}",
@@ -179,7 +191,11 @@ impl Resource for Increases {
         Box::pin(async move {
             let mut flaws = Vec::new();
             if input.amount <= 0 {
-                flaws.push(flaw("amount", "is not more than nothing", "give nano-USD: 1000000000 is one dollar"));
+                flaws.push(flaw(
+                    "amount",
+                    "is not more than nothing",
+                    "give nano-USD: 1000000000 is one dollar",
+                ));
             }
             if input.until_s <= input.from_s {
                 flaws.push(flaw("until_s", "is not later than from_s", "correct one of them"));
@@ -205,7 +221,11 @@ impl Resource for Increases {
 /// The name and the rule of a body, when the config's check has nothing against it. A name is one rule's, limit or budget.
 async fn rule(ask: &Ask, kind: Kind, members: Map<String, Value>) -> Result<(String, Value), Problem> {
     let Some(name) = members.get("name").and_then(Value::as_str).map(str::to_owned) else {
-        return Err(Problem::flaw("name", "is missing, or not a text", "give it one; what is used is remembered by it"));
+        return Err(Problem::flaw(
+            "name",
+            "is missing, or not a text",
+            "give it one; what is used is remembered by it",
+        ));
     };
     check_name("name", &name)?;
     let rule = Value::Object(members);
@@ -272,7 +292,10 @@ async fn increases_of(ask: &Ask, budget: &str) -> Result<Vec<Value>, Problem> {
 async fn increase(ask: Ask) -> Result<Reply, Problem> {
     let budget = budget(&ask).await?;
     if INCREASES_MAX <= increases_of(&ask, &budget).await?.len() {
-        return Err(Problem::conflict("too_many_increases", "the budget has 1000 increases; delete past ones"));
+        return Err(Problem::conflict(
+            "too_many_increases",
+            "the budget has 1000 increases; delete past ones",
+        ));
     }
     let mut object = Increases::check(&ask, ask.body()?, None).await?;
     object.budget = budget;
@@ -286,7 +309,12 @@ async fn increase(ask: Ask) -> Result<Reply, Problem> {
 async fn decrease(ask: Ask) -> Result<Reply, Problem> {
     let budget = budget(&ask).await?;
     let id = ask.ids.get(1).cloned().unwrap_or_default();
-    let stored = ask.control.database.get(Kind::Increase, &id).await?.filter(|stored| stored.deleted_ms.is_none());
+    let stored = ask
+        .control
+        .database
+        .get(Kind::Increase, &id)
+        .await?
+        .filter(|stored| stored.deleted_ms.is_none());
     let stored = stored.ok_or_else(|| Problem::not_found("increase"))?;
     if stored.read::<Increase>()?.budget != budget {
         return Err(Problem::not_found("increase"));

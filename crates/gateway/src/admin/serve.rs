@@ -37,7 +37,10 @@ const SECURITY: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("x-frame-options"), "DENY"),
     (HeaderName::from_static("referrer-policy"), "no-referrer"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (HeaderName::from_static("content-security-policy"), "default-src 'none'; frame-ancestors 'none'"),
+    (
+        HeaderName::from_static("content-security-policy"),
+        "default-src 'none'; frame-ancestors 'none'",
+    ),
 ];
 
 /// The admin plane's parts that a request needs.
@@ -65,7 +68,11 @@ pub(crate) async fn serve(plane: Plane, route: &'static Route, ids: Vec<String>,
 
 /// What no route serves.
 pub(crate) fn unknown(status: StatusCode, detail: &str) -> Response {
-    let code = if status == StatusCode::NOT_FOUND { "not_found" } else { "method_not_allowed" };
+    let code = if status == StatusCode::NOT_FOUND {
+        "not_found"
+    } else {
+        "method_not_allowed"
+    };
     finished(Problem::new(status, code, detail).into_response(), &request_id())
 }
 
@@ -99,13 +106,18 @@ async fn walk(plane: Plane, route: &'static Route, ids: Vec<String>, request: Re
         who,
         ids,
         query: query(route, parts.uri.query().unwrap_or_default())?,
-        address: parts.extensions.get::<Peer>().map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.0.ip()),
+        address: parts
+            .extensions
+            .get::<Peer>()
+            .map_or(IpAddr::from([127, 0, 0, 1]), |peer| peer.0.ip()),
         headers: parts.headers,
         body,
         request: id.to_owned(),
     };
     let key = if route.creates { idempotency_key(route, &ask)? } else { None };
-    let Some(key) = key else { return worked(&plane, route, ask).await.map(|reply| reply.response()) };
+    let Some(key) = key else {
+        return worked(&plane, route, ask).await.map(|reply| reply.response());
+    };
     match plane.control.state.begin(key, who::sha256(&ask.body), now_ms()) {
         Known::Differs => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -141,7 +153,9 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     // A form of another site cannot say this; so it cannot write.
-    let json = ["application/json", "application/merge-patch+json"].iter().any(|known| kind.eq_ignore_ascii_case(known));
+    let json = ["application/json", "application/merge-patch+json"]
+        .iter()
+        .any(|known| kind.eq_ignore_ascii_case(known));
     if !read.is_empty() && !json {
         let detail = "the body is not JSON; send content-type: application/json";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", detail));
@@ -167,10 +181,22 @@ fn query(route: &Route, text: &str) -> Result<BTreeMap<String, String>, Problem>
 
 /// The digest of who asks where with which `Idempotency-Key`.
 fn idempotency_key(route: &Route, ask: &Ask) -> Result<Option<[u8; 32]>, Problem> {
-    let Some(header) = ask.headers.get("idempotency-key") else { return Ok(None) };
-    let key = header.to_str().ok().filter(|key| !key.is_empty() && key.len() <= IDEMPOTENCY_CHARS_MAX);
+    let Some(header) = ask.headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = header
+        .to_str()
+        .ok()
+        .filter(|key| !key.is_empty() && key.len() <= IDEMPOTENCY_CHARS_MAX);
     let key = key.ok_or_else(|| Problem::bad_request("bad_idempotency_key", "Idempotency-Key is not 1 to 255 ASCII characters"))?;
-    let parts = [ask.who.auth, &ask.who.name, route.method.as_str(), route.path, &ask.ids.join("/"), key];
+    let parts = [
+        ask.who.auth,
+        &ask.who.name,
+        route.method.as_str(),
+        route.path,
+        &ask.ids.join("/"),
+        key,
+    ];
     Ok(Some(who::sha256(parts.join("\0").as_bytes())))
 }
 

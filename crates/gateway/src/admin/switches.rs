@@ -67,10 +67,12 @@ pub(super) fn routes() -> Vec<Route> {
     // A switch is on or gone; another reason is another switch.
     routes.retain(|route| matches!(route.method, Method::GET | Method::DELETE));
     routes.push(
-        Route::new(Method::POST, all, Permission::SwitchesWrite, "create switch", |ask| Box::pin(create(ask)))
-            .takes(openapi::shape::<SwitchBody>)
-            .answers(super::routes::Answer::One(201, openapi::kept::<Switch>))
-            .creates(),
+        Route::new(Method::POST, all, Permission::SwitchesWrite, "create switch", |ask| {
+            Box::pin(create(ask))
+        })
+        .takes(openapi::shape::<SwitchBody>)
+        .answers(super::routes::Answer::One(201, openapi::kept::<Switch>))
+        .creates(),
     );
     routes
 }
@@ -101,7 +103,11 @@ impl Resource for Switch {
                 return Err(Problem::flaw("value", "does not fit the scope", remedy));
             }
             if input.reason.trim().is_empty() {
-                return Err(Problem::flaw("reason", "is empty", "say why; whoever finds it on will want to know"));
+                return Err(Problem::flaw(
+                    "reason",
+                    "is empty",
+                    "say why; whoever finds it on will want to know",
+                ));
             }
             resource::object(&input)
         })

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
 use http::Method;
+use http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, ORIGIN};
 use sha2::{Digest as _, Sha256};
 use tollgate_policy::key::Digest;
+use tollgate_store::database::Error;
 use tollgate_store::database::audit::Act;
 use tollgate_store::database::objects::{Admin, ApiToken, Change, Kind, Objects, OneTimePassword, Role};
-use tollgate_store::database::Error;
 
 use super::passwords;
 use super::problem::Problem;
@@ -86,7 +86,8 @@ pub struct Prepared {
 pub async fn prepare(control: &Arc<Control>) -> Result<Prepared, String> {
     let token = secret("al-");
     let token_file = control.data.join(TOKEN_FILE);
-    write_private(&token_file, [&token, "\n"].concat().as_bytes()).map_err(|error| format!("{}: cannot be written: {error}", token_file.display()))?;
+    write_private(&token_file, [&token, "\n"].concat().as_bytes())
+        .map_err(|error| format!("{}: cannot be written: {error}", token_file.display()))?;
     *held(&control.state.local) = Some(Digest::from_bytes(sha256(token.as_bytes())));
     let one_time_password = first_password(control).await.map_err(|error| error.to_string())?;
     Ok(Prepared {
@@ -192,7 +193,11 @@ async fn session(control: &Control, digest: &str) -> Result<Option<Principal>, P
         return Ok(None);
     };
     let admin: Admin = stored.read()?;
-    let auth = if admin.password_hash.is_some() { "password" } else { "one_time_password" };
+    let auth = if admin.password_hash.is_some() {
+        "password"
+    } else {
+        "one_time_password"
+    };
     Ok((!admin.disabled).then(|| Principal {
         name: admin.name,
         role: admin.role,
@@ -204,11 +209,16 @@ async fn session(control: &Control, digest: &str) -> Result<Option<Principal>, P
 }
 
 async fn program(control: &Control, rest: &str, digest: [u8; 32]) -> Result<Option<Principal>, Problem> {
-    let shaped = rest.split_once('_').filter(|(id, tail)| {
-        id.len() == TOKEN_ID_CHARS && id.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_secret(tail)
-    });
+    let shaped = rest
+        .split_once('_')
+        .filter(|(id, tail)| id.len() == TOKEN_ID_CHARS && id.bytes().all(|byte| byte.is_ascii_hexdigit()) && is_secret(tail));
     let Some((id, _)) = shaped else { return Ok(None) };
-    let Some(stored) = control.database.get(Kind::ApiToken, id).await?.filter(|stored| stored.deleted_ms.is_none()) else {
+    let Some(stored) = control
+        .database
+        .get(Kind::ApiToken, id)
+        .await?
+        .filter(|stored| stored.deleted_ms.is_none())
+    else {
         return Ok(None);
     };
     let token: ApiToken = stored.read()?;
@@ -254,7 +264,9 @@ fn bearer(header: &str) -> Option<&str> {
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut pairs = lines
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| value)
 }
 

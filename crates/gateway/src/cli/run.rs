@@ -1,13 +1,13 @@
 //! `tollgate run`: config, sockets, threads, welcome; then it waits for the word to stop.
 
+mod background;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tollgate_mock::{Mock, MockSettings};
 use tollgate_policy::key::{Pepper, Peppers};
 use tollgate_store::database::Source;
@@ -21,14 +21,13 @@ use crate::config::current::Current;
 use crate::config::reload::{Reloader, Started, State, Surroundings, data_dir_of, listed};
 use crate::config::{MOCK, Raw, raw, text_of};
 use crate::exchange::Shared;
-use crate::ledger::{self, Shipper};
+use crate::ledger;
 use crate::server::{Server, ServerSettings, listen};
 use crate::telemetry::Telemetry;
 use crate::telemetry::logs::{Format, Log};
 use crate::telemetry::metrics::Metrics;
+use background::Background;
 
-/// How long the last of the journal may take to reach the database; what is left is taken up by the next start.
-const SHIP_GRACE: Duration = Duration::from_secs(5);
 /// The config file that is taken when none is named.
 const USUAL_CONFIG: &str = "tollgate.yaml";
 
@@ -46,6 +45,14 @@ struct Start {
     found: Vec<String>,
     /// What is to be said about the config: warnings, or that it is an older one.
     remarks: Vec<String>,
+}
+
+/// What is shown at the start.
+struct Shown<'a> {
+    path: Option<&'a Path>,
+    first_key: Option<&'a FirstKey>,
+    found: &'a [String],
+    password: Option<&'a str>,
 }
 
 struct FirstKey {
@@ -94,24 +101,22 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         switches: ArcSwap::from_pointee(switches),
         telemetry: Arc::clone(&telemetry),
     });
-    let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
-    if let Some(journal) = shared.books.journal() {
-        let shipper = Shipper::new(
-            opened.database.clone(),
-            Arc::clone(journal),
-            Arc::clone(&shared),
-            ledger::progress(),
-        );
-        tasks.spawn_on(shipper.run(ending.clone()), runtime.handle());
-    }
+    let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);
+    let background = Background::start(&runtime, &current, &opened.database, &start.data)?;
     let server = serve(&start.raw, arguments, &shared)?;
     let admin_listener = bound(admin_address(&start.raw, arguments)?, "admin.listen")?;
-    let admin = Admin::start(admin_listener, Arc::clone(&telemetry), None).map_err(|error| error.to_string())?;
+    let control = Some(Arc::clone(&background.control));
+    let admin = Admin::start(admin_listener, Arc::clone(&telemetry), control).map_err(|error| error.to_string())?;
     for remark in start.remarks.iter().chain(&opened.remarks) {
         telemetry.log.event("warn", remark);
     }
-    super::print(&welcome(&start, server.address, admin.address))?;
-    let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);
+    let shown = Shown {
+        path: start.path.as_deref(),
+        first_key: start.first_key.as_ref(),
+        found: &start.found,
+        password: background.prepared.one_time_password.as_deref(),
+    };
+    super::print(&welcome(&shown, server.address, admin.address))?;
     let watching = start.path.clone().map(|path| {
         let started = Started {
             text: start.text,
@@ -134,12 +139,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     stop(&runtime, server, mock);
     drop(admin);
     // Behind the last exchange: what it cost is in the journal now.
-    ending.cancel();
-    tasks.close();
-    runtime.block_on(async {
-        let _ = tokio::time::timeout(SHIP_GRACE, tasks.wait()).await;
-        opened.database.close().await;
-    });
+    runtime.block_on(background.stop(&opened.database));
     Ok(())
 }
 
@@ -331,17 +331,20 @@ fn bound(address: SocketAddr, key: &str) -> Result<std::net::TcpListener, String
 }
 
 /// What a person sees first: where it listens, what it found, and a line to paste.
-fn welcome(start: &Start, data: SocketAddr, admin: SocketAddr) -> String {
+fn welcome(start: &Shown<'_>, data: SocketAddr, admin: SocketAddr) -> String {
     use std::fmt::Write;
     let mut text = format!(
-        "Tollgate {}\n\n  models   http://{data}\n  admin    http://{admin}/metrics\n",
+        "Tollgate {}\n\n  models   http://{data}\n  admin    http://{admin}/admin/v1 and /metrics\n",
         env!("CARGO_PKG_VERSION")
     );
     // Writing to a String cannot fail.
-    if let Some(path) = &start.path {
+    if let Some(password) = start.password {
+        let _ = writeln!(text, "  login    admin, with the one-time password {password}");
+    }
+    if let Some(path) = start.path {
         let _ = writeln!(text, "  config   {}", path.display());
     }
-    let Some(key) = &start.first_key else { return text + "\n" };
+    let Some(key) = start.first_key else { return text + "\n" };
     let found = if start.found.is_empty() {
         "no provider keys in the environment".to_owned()
     } else {

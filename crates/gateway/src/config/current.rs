@@ -3,9 +3,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Raw;
+use serde_json::Value;
+
 use super::reload::{State, Surroundings, listed};
 use super::stored::Stored;
+use super::{Problem, Raw, Severity, World};
 use crate::exchange::Shared;
 
 /// The config in use, and what it was made from.
@@ -95,6 +97,29 @@ impl Current {
         self.shared.config.store(Arc::new(snapshot));
         (made_from.stored, made_from.version) = (stored, version);
         Ok(())
+    }
+
+    /// What is wrong with a limit or budget, checked as if it stood in the file in the place of all others of its kind.
+    ///
+    /// # Errors
+    /// All errors; warnings are none.
+    pub fn check_rule(&self, list: &str, rule: &Value) -> Result<(), Vec<Problem>> {
+        let mut text = serde_json::to_value(self.raw()).unwrap_or_default();
+        if let Some(root) = text.as_object_mut() {
+            root.insert("limits".into(), Value::Array(Vec::new()));
+            root.insert("budgets".into(), Value::Array(Vec::new()));
+            root.insert(list.into(), Value::Array(vec![rule.clone()]));
+        }
+        let place = format!("{list}[0]");
+        let checked = self.surroundings.check(&text.to_string());
+        let of_rule = |problem: &Problem| problem.severity == Severity::Error && problem.path.starts_with(&place);
+        let problems: Vec<Problem> = checked.problems.into_iter().filter(of_rule).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// Runs something with the world that the config is read against.
+    pub fn with_world<T>(&self, use_world: impl FnOnce(&World<'_>) -> T) -> T {
+        self.surroundings.with_world(use_world)
     }
 
     fn made_from(&self) -> MutexGuard<'_, MadeFrom> {

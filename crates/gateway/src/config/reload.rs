@@ -101,7 +101,8 @@ impl Surroundings {
         }
     }
 
-    fn with_world<T>(&self, use_world: impl FnOnce(&World<'_>) -> T) -> T {
+    /// Runs something with the world that configs are read against.
+    pub fn with_world<T>(&self, use_world: impl FnOnce(&World<'_>) -> T) -> T {
         let vendors: Vec<Vendor<'_>> = self
             .catalog
             .rows()

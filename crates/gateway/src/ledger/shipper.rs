@@ -107,7 +107,8 @@ impl Shipper {
             batch.push((ledger_position(reached), entry));
         }
         if batch.is_empty() {
-            return Ok(at);
+            // Not where it began: a segment's head is nothing to be read again and again.
+            return Ok(reader.position().max(at));
         }
         let config = self.shared.config.load_full();
         let now_s = i64::try_from(clock::now().unix.as_secs()).unwrap_or(0);

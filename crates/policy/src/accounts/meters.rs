@@ -235,6 +235,17 @@ impl RuleSet {
         amount.map_or(0, |amount| i64::try_from(amount).unwrap_or(i64::MAX))
     }
 
+    /// The place of the rule of that name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<RuleAt> {
+        let limit = self.limits.iter().position(|limit| limit.name == name).map(RuleAt::Limit);
+        limit.or_else(|| self.budgets.iter().position(|budget| budget.name == name).map(RuleAt::Budget))
+    }
+
+    pub(super) fn meters_of(&self, rule: RuleAt) -> impl Iterator<Item = &Meter> {
+        self.meters.iter().filter(move |meter| meter.rule == rule)
+    }
+
     pub(super) fn meter(&self, at: usize) -> Option<&Meter> {
         self.meters.get(at)
     }

@@ -124,6 +124,49 @@ impl Accounts {
     }
 }
 
+/// How one account of a rule stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The rule's dimensions with their values.
+    pub scope: Vec<(String, String)>,
+    /// What it counts.
+    pub measure: Measure,
+    /// How much the rule lets pass.
+    pub limit: i64,
+    /// What is posted in the present window.
+    pub posted: i64,
+    /// What open calls hold.
+    pub pending: i64,
+    /// When the window starts anew, in milliseconds since 1970.
+    pub resets_at_ms: Option<u64>,
+}
+
+impl Accounts {
+    /// The accounts of a rule that something was counted on since the start, at most `most`, in the order of their values.
+    pub fn standings(&mut self, now_ms: u64, rules: &super::RuleSet, rule: RuleAt, most: usize) -> Vec<Standing> {
+        let now = self.clock(now_ms);
+        let mut standings = Vec::new();
+        for meter in rules.meters_of(rule) {
+            let limit = rules.amount(meter, now.div_euclid(1000));
+            for account in self.accounts.values_mut().filter(|account| account.family == meter.family) {
+                account.refresh(now, rules.version(), &meter.gauge);
+                let balance = account.balance(now);
+                standings.push(Standing {
+                    scope: account.scope.clone(),
+                    measure: meter.measure,
+                    limit,
+                    posted: balance.posted,
+                    pending: balance.pending,
+                    resets_at_ms: account.resets_at().and_then(|at| u64::try_from(at).ok()),
+                });
+            }
+        }
+        standings.sort_by(|one, other| (&one.scope, one.measure).cmp(&(&other.scope, other.measure)));
+        standings.truncate(most);
+        standings
+    }
+}
+
 impl BudgetStanding {
     /// What is left of it.
     #[must_use]

@@ -40,15 +40,23 @@ fn operations_have_names_of_their_own_and_all_references_lead_somewhere() {
 fn r_a5_no_schema_of_an_answer_has_a_secret_in_it() {
     let document = openapi::document();
     for route in routes() {
-        let responses = document["paths"][route.path][route.method.as_str().to_lowercase()]["responses"].as_object().unwrap();
+        let responses = document["paths"][route.path][route.method.as_str().to_lowercase()]["responses"]
+            .as_object()
+            .unwrap();
         let (_, answer) = responses.iter().next().unwrap();
         let schema = &answer["content"]["application/json"]["schema"];
         let mut names = Vec::new();
         members(document, schema, &mut names, 0);
         for forbidden in ["digest", "password_hash", "secrets", "password", "pepper_version"] {
-            assert!(!names.iter().any(|name| name == forbidden), "{} {} tells {forbidden}", route.method, route.path);
+            assert!(
+                !names.iter().any(|name| name == forbidden),
+                "{} {} tells {forbidden}",
+                route.method,
+                route.path
+            );
         }
-        let makes = route.path.ends_with("/rotate") || (route.method == Method::POST && ["/admin/v1/keys", "/admin/v1/tokens"].contains(&route.path));
+        let makes = route.path.ends_with("/rotate")
+            || (route.method == Method::POST && ["/admin/v1/keys", "/admin/v1/tokens"].contains(&route.path));
         assert_eq!(names.iter().any(|name| name == "secret"), makes, "{} {}", route.method, route.path);
     }
 }
@@ -92,6 +100,9 @@ async fn r_c7_unknown_members_are_refused_everywhere() {
         let line = format!("{} {}", route.method, route.path.replace("{id}", named));
         let got = stage.ask(&owner, &line, json!({"nobody_knows_this": 1, "name": "n"})).await;
         assert!(matches!(got.status, 400 | 422), "{line}: {got:?}");
-        assert!(got.body["detail"].as_str().unwrap().contains("nobody_knows_this"), "{line}: {got:?}");
+        assert!(
+            got.body["detail"].as_str().unwrap().contains("nobody_knows_this"),
+            "{line}: {got:?}"
+        );
     }
 }

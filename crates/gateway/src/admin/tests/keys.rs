@@ -16,7 +16,9 @@ async fn with_team(name: &str) -> (Stage, String) {
 async fn a_key_is_shown_once_and_works_when_the_answer_arrives() {
     let (stage, owner) = with_team("once").await;
     let before = stage.gateway.refreshed.load(Ordering::SeqCst);
-    let made = stage.done(&owner, "POST /admin/v1/keys", json!({"name": "backend", "team": "support"})).await;
+    let made = stage
+        .done(&owner, "POST /admin/v1/keys", json!({"name": "backend", "team": "support"}))
+        .await;
     assert_eq!(stage.gateway.refreshed.load(Ordering::SeqCst), before + 1);
     let (secret, id) = (made["secret"].as_str().unwrap(), made["id"].as_str().unwrap());
     assert!(matches!(Presented::parse(secret), Some(Presented::Ours { id: own, .. }) if own == id));
@@ -40,9 +42,16 @@ async fn a_key_is_shown_once_and_works_when_the_answer_arrives() {
 #[tokio::test]
 async fn a_rotation_keeps_the_id_and_at_most_two_secrets() {
     let (stage, owner) = with_team("rotate").await;
-    let made = stage.done(&owner, "POST /admin/v1/keys", json!({"name": "backend", "team": "support"})).await;
+    let made = stage
+        .done(&owner, "POST /admin/v1/keys", json!({"name": "backend", "team": "support"}))
+        .await;
     let rotate = format!("POST /admin/v1/keys/{}/rotate", made["id"].as_str().unwrap());
-    let cases = [(json!({"grace_s": 60}), 2), (Value::Null, 2), (json!({}), 2), (json!({"grace_s": 0}), 1)];
+    let cases = [
+        (json!({"grace_s": 60}), 2),
+        (Value::Null, 2),
+        (json!({}), 2),
+        (json!({"grace_s": 0}), 1),
+    ];
     let mut secrets = vec![made["secret"].clone()];
     for (body, live) in cases {
         let rotated = stage.done(&owner, &rotate, body).await;
@@ -60,19 +69,29 @@ async fn a_rotation_keeps_the_id_and_at_most_two_secrets() {
 #[tokio::test]
 async fn a_revoked_key_is_gone_and_still_known() {
     let (stage, owner) = with_team("revoke").await;
-    let made = stage.done(&owner, "POST /admin/v1/keys", json!({"name": "backend", "team": "support"})).await;
+    let made = stage
+        .done(&owner, "POST /admin/v1/keys", json!({"name": "backend", "team": "support"}))
+        .await;
     let id = made["id"].as_str().unwrap();
     let revoke = format!("POST /admin/v1/keys/{id}/revoke");
     let got = stage.with(&owner, &revoke, Value::Null, &[("x-reason", "leaked")]).await;
     assert_eq!(got.status, 204);
     assert_eq!(stage.ask(&owner, &revoke, Value::Null).await.status, 404);
-    assert_eq!(stage.ask(&owner, &format!("GET /admin/v1/keys/{id}"), Value::Null).await.status, 404);
+    assert_eq!(
+        stage.ask(&owner, &format!("GET /admin/v1/keys/{id}"), Value::Null).await.status,
+        404
+    );
     assert_eq!(stage.done(&owner, "GET /admin/v1/keys", Value::Null).await["data"], json!([]));
     let all = stage.done(&owner, "GET /admin/v1/keys?deleted=true", Value::Null).await;
     assert!(all["data"][0]["deleted_ms"].is_i64());
-    let audit = stage.done(&owner, &format!("GET /admin/v1/audit?target=key/{id}"), Value::Null).await;
+    let audit = stage
+        .done(&owner, &format!("GET /admin/v1/audit?target=key/{id}"), Value::Null)
+        .await;
     let record = &audit["data"][0];
-    assert_eq!((&record["action"], &record["reason"], &record["actor"]), (&json!("key.revoke"), &json!("leaked"), &json!("local")));
+    assert_eq!(
+        (&record["action"], &record["reason"], &record["actor"]),
+        (&json!("key.revoke"), &json!("leaked"), &json!("local"))
+    );
     assert_eq!((&record["before"]["name"], &record["after"]), (&json!("backend"), &Value::Null));
     assert_eq!(record["request"], got.headers["x-request-id"].to_str().unwrap());
 }
@@ -81,8 +100,12 @@ async fn a_revoked_key_is_gone_and_still_known() {
 async fn keys_that_make_no_sense_are_refused_with_the_place() {
     let (stage, owner) = with_team("senseless").await;
     stage.done(&owner, "POST /admin/v1/teams", json!({"name": "other"})).await;
-    stage.done(&owner, "POST /admin/v1/users", json!({"name": "ada", "team": "other"})).await;
-    stage.done(&owner, "POST /admin/v1/features", json!({"name": "chat", "team": "other"})).await;
+    stage
+        .done(&owner, "POST /admin/v1/users", json!({"name": "ada", "team": "other"}))
+        .await;
+    stage
+        .done(&owner, "POST /admin/v1/features", json!({"name": "chat", "team": "other"}))
+        .await;
     let cases = [
         ("name", json!("")),
         ("name", json!(" x")),
@@ -119,9 +142,18 @@ async fn an_idempotency_key_makes_one_key() {
     let header = [("idempotency-key", "abc")];
     let first = stage.with(&owner, "POST /admin/v1/keys", body.clone(), &header).await;
     let again = stage.with(&owner, "POST /admin/v1/keys", body.clone(), &header).await;
-    assert_eq!((first.status, &first.body, &first.headers["etag"]), (201, &again.body, &again.headers["etag"]));
+    assert_eq!(
+        (first.status, &first.body, &first.headers["etag"]),
+        (201, &again.body, &again.headers["etag"])
+    );
     assert_eq!(again.headers["x-tollgate-idempotent-replay"], "true");
-    assert_eq!(stage.done(&owner, "GET /admin/v1/keys", Value::Null).await["data"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        stage.done(&owner, "GET /admin/v1/keys", Value::Null).await["data"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
     let other = json!({"name": "frontend", "team": "support"});
     let differs = stage.with(&owner, "POST /admin/v1/keys", other.clone(), &header).await;
     assert_eq!(differs.code(), (422, "idempotency_key_reused"));
@@ -131,6 +163,8 @@ async fn an_idempotency_key_makes_one_key() {
     assert_eq!(taken.code(), (409, "taken"));
     assert_eq!(stage.with(&admin, "POST /admin/v1/keys", other, &header).await.status, 201);
     let long = "x".repeat(256);
-    let ill = stage.with(&owner, "POST /admin/v1/keys", json!({}), &[("idempotency-key", &long)]).await;
+    let ill = stage
+        .with(&owner, "POST /admin/v1/keys", json!({}), &[("idempotency-key", &long)])
+        .await;
     assert_eq!(ill.code(), (400, "bad_idempotency_key"));
 }

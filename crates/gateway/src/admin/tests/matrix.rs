@@ -48,7 +48,11 @@ fn the_table_of_rights() {
             .zip("OSBPAUTV".chars())
             .map(|(role, letter)| if allows(*role, route.needs) { letter } else { '.' })
             .collect();
-        let letters = if route.needs == Permission::Public { "everybody".to_owned() } else { letters };
+        let letters = if route.needs == Permission::Public {
+            "everybody".to_owned()
+        } else {
+            letters
+        };
         writeln!(table, "{letters:9} {} {}", route.method, route.path).unwrap();
     }
     expect![[r#""#]].assert_eq(&table);
@@ -58,18 +62,51 @@ fn the_table_of_rights() {
 async fn r_a4_no_spelling_of_a_path_or_host_goes_around_the_login() {
     let stage = Stage::new("spelling").await;
     let paths = [
-        "/admin/v1/keys/", "//admin/v1/keys", "/admin//v1/keys", "/admin/v1/./keys", "/admin/v1/x/../keys", "/admin/v1/keys%2f", "/admin/v1/keys;x",
-        "/admin/v1/keys%00", "/ADMIN/v1/keys", "/admin/V1/keys", "/admin/v1/%6beys", "/metrics/../admin/v1/keys", "/healthz/../admin/v1/keys",
-        "/admin/v1/login/../keys", "/admin/v1/openapi.json/../keys", "/admin/v1/keys?x=/metrics", "/admin/v1/keys#metrics", "/admin/v1/keys/..",
-        "/admin\\v1\\keys", "/admin/v1/keys/none%2frotate",
+        "/admin/v1/keys/",
+        "//admin/v1/keys",
+        "/admin//v1/keys",
+        "/admin/v1/./keys",
+        "/admin/v1/x/../keys",
+        "/admin/v1/keys%2f",
+        "/admin/v1/keys;x",
+        "/admin/v1/keys%00",
+        "/ADMIN/v1/keys",
+        "/admin/V1/keys",
+        "/admin/v1/%6beys",
+        "/metrics/../admin/v1/keys",
+        "/healthz/../admin/v1/keys",
+        "/admin/v1/login/../keys",
+        "/admin/v1/openapi.json/../keys",
+        "/admin/v1/keys?x=/metrics",
+        "/admin/v1/keys#metrics",
+        "/admin/v1/keys/..",
+        "/admin\\v1\\keys",
+        "/admin/v1/keys/none%2frotate",
     ];
-    let hosts = ["127.0.0.1:8081", "localhost", "evil.example", "localhost/admin", "", "a, b", "[::1]", "/metrics", "127.0.0.1:8081@evil", "%"];
+    let hosts = [
+        "127.0.0.1:8081",
+        "localhost",
+        "evil.example",
+        "localhost/admin",
+        "",
+        "a, b",
+        "[::1]",
+        "/metrics",
+        "127.0.0.1:8081@evil",
+        "%",
+    ];
     let (mut asked, mut opened) = (0, 0);
     for path in paths {
         for host in hosts {
             for method in ["GET", "POST"] {
-                let request = Request::builder().method(method).uri(path).header("host", host).header("x-forwarded-host", "localhost");
-                let Ok(request) = request.header("x-original-url", "/metrics").body(Body::empty()) else { continue };
+                let request = Request::builder()
+                    .method(method)
+                    .uri(path)
+                    .header("host", host)
+                    .header("x-forwarded-host", "localhost");
+                let Ok(request) = request.header("x-original-url", "/metrics").body(Body::empty()) else {
+                    continue;
+                };
                 let got = stage.send(request).await;
                 (asked, opened) = (asked + 1, opened + usize::from(!matches!(got.status, 401 | 404 | 405)));
             }

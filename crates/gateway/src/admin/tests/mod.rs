@@ -178,8 +178,13 @@ impl Stage {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        self.send(request.header("content-type", "application/json").body(body).unwrap()).await
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            Body::from(body.to_string())
+        };
+        self.send(request.header("content-type", "application/json").body(body).unwrap())
+            .await
     }
 
     /// The same, which must go well.
@@ -206,7 +211,9 @@ impl Got {
 pub(super) fn route_of(method: &Method, path: &str) -> Option<&'static Route> {
     routes().iter().find(|route| {
         let (own, asked): (Vec<_>, Vec<_>) = (route.path.split('/').collect(), path.split('/').collect());
-        route.method == *method && own.len() == asked.len() && own.iter().zip(&asked).all(|(own, asked)| own.starts_with('{') || own == asked)
+        route.method == *method
+            && own.len() == asked.len()
+            && own.iter().zip(&asked).all(|(own, asked)| own.starts_with('{') || own == asked)
     })
 }
 
@@ -228,14 +235,19 @@ fn documented(route: &Route, got: &Got) {
         }
     };
     valid(&schema, &got.body);
-    assert!(got.headers.contains_key("x-request-id") && got.headers["cache-control"] == "no-store", "{got:?}");
+    assert!(
+        got.headers.contains_key("x-request-id") && got.headers["cache-control"] == "no-store",
+        "{got:?}"
+    );
 }
 
 /// A value is as a schema of the document says.
 pub(super) fn valid(schema: &Value, value: &Value) {
     let whole = json!({ "allOf": [schema], "components": openapi::document()["components"] });
     let validator = jsonschema::validator_for(&whole).unwrap();
-    let problems: Vec<String> = validator.iter_errors(value).map(|error| format!("{error} at {}", error.instance_path())).collect();
+    let problems: Vec<String> = validator
+        .iter_errors(value)
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect();
     assert!(problems.is_empty(), "{value:#} is not {schema}: {problems:#?}");
 }
-

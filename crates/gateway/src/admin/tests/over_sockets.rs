@@ -32,7 +32,10 @@ async fn metrics_need_no_login_and_the_api_does() {
         let (junk, good) = (get("/admin/v1/me", "x"), get("/admin/v1/me", &stage.local()));
         let expected = if with_api { ("401", "200") } else { ("404", "404") };
         assert_eq!((&junk[9..12], &good[9..12]), expected, "{good}");
-        let post = exchange(admin.address, "POST /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        let post = exchange(
+            admin.address,
+            "POST /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        );
         assert!(post.starts_with("HTTP/1.1 405"), "{post}");
     }
 }

@@ -7,11 +7,33 @@ async fn tenant(stage: &Stage, name: &str) -> (String, Vec<String>) {
     let owner = stage.local();
     let team = stage.done(&owner, "POST /admin/v1/teams", json!({"name": name})).await;
     let token = stage.token(Role::TeamAdmin, Some(name)).await;
-    let user = stage.done(&token, "POST /admin/v1/users", json!({"name": format!("{name}-user"), "team": name})).await;
-    let feature = stage.done(&token, "POST /admin/v1/features", json!({"name": format!("{name}-feature"), "team": name})).await;
-    let key = stage.done(&token, "POST /admin/v1/keys", json!({"name": format!("{name}-key"), "team": name})).await;
+    let user = stage
+        .done(
+            &token,
+            "POST /admin/v1/users",
+            json!({"name": format!("{name}-user"), "team": name}),
+        )
+        .await;
+    let feature = stage
+        .done(
+            &token,
+            "POST /admin/v1/features",
+            json!({"name": format!("{name}-feature"), "team": name}),
+        )
+        .await;
+    let key = stage
+        .done(&token, "POST /admin/v1/keys", json!({"name": format!("{name}-key"), "team": name}))
+        .await;
     let path = |collection: &str, thing: &Value| format!("/admin/v1/{collection}/{}", thing["id"].as_str().unwrap());
-    (token, vec![path("teams", &team), path("users", &user), path("features", &feature), path("keys", &key)])
+    (
+        token,
+        vec![
+            path("teams", &team),
+            path("users", &user),
+            path("features", &feature),
+            path("keys", &key),
+        ],
+    )
 }
 
 #[tokio::test]
@@ -26,11 +48,21 @@ async fn r_a6_a_team_admin_reaches_its_own_team_alone() {
             stage.done(token, &format!("GET {path}"), Value::Null).await;
         }
         for path in others {
-            let missing = stage.ask(token, &format!("GET {}", path.replace(|letter: char| letter.is_ascii_digit(), "0")), Value::Null).await;
+            let missing = stage
+                .ask(
+                    token,
+                    &format!("GET {}", path.replace(|letter: char| letter.is_ascii_digit(), "0")),
+                    Value::Null,
+                )
+                .await;
             for method in ["GET", "PATCH", "DELETE"] {
                 let got = stage.ask(token, &format!("{method} {path}"), json!({})).await;
                 // Teams are not a team admin's to change at all.
-                let expected = if path.contains("/teams/") && method != "GET" { (403, "forbidden") } else { (404, "not_found") };
+                let expected = if path.contains("/teams/") && method != "GET" {
+                    (403, "forbidden")
+                } else {
+                    (404, "not_found")
+                };
                 assert_eq!(got.code(), expected, "{method} {path}");
             }
             assert_eq!(missing.code(), (404, "not_found"));
@@ -60,7 +92,13 @@ async fn r_a6_a_team_admin_reaches_its_own_team_alone() {
             let got = stage.ask(token, &format!("PATCH {path}"), json!({"team": word})).await;
             assert!(matches!(got.status, 403 | 409), "{path}: {got:?}");
         }
-        assert_eq!(stage.ask(token, &format!("GET /admin/v1/spend?team={word}"), Value::Null).await.code(), (403, "other_team"));
+        assert_eq!(
+            stage
+                .ask(token, &format!("GET /admin/v1/spend?team={word}"), Value::Null)
+                .await
+                .code(),
+            (403, "other_team")
+        );
         stage.done(token, "GET /admin/v1/spend?by=team", Value::Null).await;
     }
 }
@@ -80,9 +118,21 @@ async fn a_token_that_is_deleted_or_expired_opens_nothing() {
     let made = stage.done(&owner, "POST /admin/v1/tokens", body).await;
     let secret = made["secret"].as_str().unwrap();
     assert_eq!(stage.done(secret, "GET /admin/v1/me", Value::Null).await["auth"], "token");
-    stage.done(&owner, &format!("DELETE /admin/v1/tokens/{}", made["id"].as_str().unwrap()), Value::Null).await;
+    stage
+        .done(
+            &owner,
+            &format!("DELETE /admin/v1/tokens/{}", made["id"].as_str().unwrap()),
+            Value::Null,
+        )
+        .await;
     assert_eq!(stage.ask(secret, "GET /admin/v1/me", Value::Null).await.status, 401);
     let expired = json!({"name": "old", "role": "viewer", "expires_s": 1});
     let made = stage.done(&owner, "POST /admin/v1/tokens", expired).await;
-    assert_eq!(stage.ask(made["secret"].as_str().unwrap(), "GET /admin/v1/me", Value::Null).await.status, 401);
+    assert_eq!(
+        stage
+            .ask(made["secret"].as_str().unwrap(), "GET /admin/v1/me", Value::Null)
+            .await
+            .status,
+        401
+    );
 }
