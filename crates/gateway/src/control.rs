@@ -20,6 +20,9 @@ use utoipa::ToSchema;
 use crate::admin::state::State;
 use crate::clock;
 
+/// The file with the key of the audit log's checkpoints, in the data folder.
+pub(crate) const AUDIT_KEY_FILE: &str = "audit.key";
+
 /// All that the admin plane needs.
 pub struct Control {
     /// The database.
@@ -162,7 +165,7 @@ pub(crate) fn now_ms() -> i64 {
 /// # Errors
 /// It cannot be read or written, or is damaged.
 pub fn audit_signer(folder: &Path) -> Result<Signer, String> {
-    let path = folder.join("audit.key");
+    let path = folder.join(AUDIT_KEY_FILE);
     let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let seed = match std::fs::read(&path) {
         Ok(seed) => seed,

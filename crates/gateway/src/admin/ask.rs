@@ -1,14 +1,14 @@
 //! One request of the admin API, whose caller is known and may make it; and what is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{ETAG, HeaderMap, HeaderValue, IF_MATCH, SET_COOKIE};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use tollgate_store::database::audit::Act;
 
@@ -55,9 +55,8 @@ impl Ask {
     /// The body, which may have no member that is not known.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let body: &[u8] = if self.body.is_empty() { b"{}" } else { &self.body };
-        let mut reader = serde_json::Deserializer::from_slice(body);
-        let value = T::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
-        value.map_err(|error| unreadable(&error))
+        serde_json::from_slice::<Unambiguous>(body).map_err(|error| unreadable(&error))?;
+        serde_json::from_slice(body).map_err(|error| unreadable(&error))
     }
 
     /// A parameter of the query.
@@ -113,6 +112,63 @@ impl Ask {
             request: self.request.clone(),
             outcome: "done".into(),
         }
+    }
+}
+
+/// Any JSON in which no object has a member twice: of two, nobody knows which one is meant.
+struct Unambiguous;
+
+impl<'de> Deserialize<'de> for Unambiguous {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unambiguous {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            members.next_value::<Self>()?;
+            if let Some(twice) = names.replace(name) {
+                return Err(A::Error::custom(format!("the member {twice:?} comes twice")));
+            }
+        }
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self, A::Error> {
+        while values.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
     }
 }
 

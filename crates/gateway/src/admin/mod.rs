@@ -18,7 +18,7 @@ mod serve;
 pub(crate) mod state;
 pub mod switches;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod who;
 
 use std::net::{SocketAddr, TcpListener};
@@ -34,7 +34,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use openapi::document;
+pub(crate) use reports::Verified;
 pub use switches::scope as switch_scope;
+pub(crate) use who::TOKEN_FILE;
 pub use who::{Prepared, prepare};
 
 use crate::control::Control;

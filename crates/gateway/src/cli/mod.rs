@@ -1,9 +1,18 @@
 //! The command line. Exit codes: 0, 1 (refused or failed), 2 (usage).
 
+mod api;
+mod audit;
 mod check;
 mod discover;
+mod keys;
+mod ledger;
 mod mock;
+mod openapi;
 mod run;
+mod spend;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -36,6 +45,19 @@ enum Command {
     Schema,
     /// Run the simulated providers alone
     Mock(MockArguments),
+    /// Make, list, rotate and revoke virtual keys
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Show who spent what
+    Spend(spend::SpendArguments),
+    /// Check the ledger
+    #[command(subcommand)]
+    Ledger(ledger::LedgerCommand),
+    /// Check the audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Print the OpenAPI document of the admin API
+    Openapi,
 }
 
 /// Arguments of `run`.
@@ -91,6 +113,11 @@ pub fn main() -> ExitCode {
         Some(Command::Check(arguments)) => check::check(&arguments.file, arguments.json),
         Some(Command::Schema) => print(&format!("{:#}\n", crate::config::schema())),
         Some(Command::Mock(arguments)) => mock::run(arguments.listen, arguments.script.as_deref()),
+        Some(Command::Keys(command)) => keys::run(command),
+        Some(Command::Spend(arguments)) => spend::run(&arguments),
+        Some(Command::Ledger(command)) => ledger::run(&command),
+        Some(Command::Audit(command)) => audit::run(&command),
+        Some(Command::Openapi) => openapi::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

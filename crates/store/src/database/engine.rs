@@ -100,6 +100,24 @@ impl Engine {
         Ok(Self::Sqlite { writer, readers })
     }
 
+    /// One that writes nothing, also not as its writer.
+    pub(crate) async fn sqlite_to_read(file: &Path) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(false)
+            .busy_timeout(WAIT_TIMEOUT)
+            .pragma("query_only", "1");
+        let readers = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(WAIT_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        Ok(Self::Sqlite {
+            writer: readers.clone(),
+            readers,
+        })
+    }
+
     pub(crate) async fn postgres(url: &str) -> Result<Self, Error> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| Error::Refused("is not an address of a PostgreSQL database; write postgres://user:password@host/name".into()))?

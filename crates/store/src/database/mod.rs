@@ -11,7 +11,7 @@ pub mod outbox;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use engine::Engine;
@@ -45,6 +45,15 @@ impl Database {
             Source::Folder(folder) => Engine::sqlite(&folder.join("tollgate.db")).await?,
             Source::Url(url) => Engine::postgres(url).await?,
         };
+        Ok(Self { engine })
+    }
+
+    /// Opens the SQLite database of a data folder for reading alone: nothing is made, and nothing brought up to date.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    pub async fn open_to_read(folder: &Path) -> Result<Self, Error> {
+        let engine = Engine::sqlite_to_read(&folder.join("tollgate.db")).await?;
         Ok(Self { engine })
     }
 

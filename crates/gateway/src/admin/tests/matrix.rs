@@ -55,7 +55,74 @@ fn the_table_of_rights() {
         };
         writeln!(table, "{letters:9} {} {}", route.method, route.path).unwrap();
     }
-    expect![[r#""#]].assert_eq(&table);
+    expect![[r#"
+        everybody GET /admin/v1/openapi.json
+        everybody POST /admin/v1/login
+        OSBPAUTV  POST /admin/v1/logout
+        OSBPAUTV  GET /admin/v1/me
+        OSBPAUTV  POST /admin/v1/password
+        OSBPAUTV  GET /admin/v1/sessions
+        OSBPAUTV  DELETE /admin/v1/sessions/{id}
+        OS...U..  GET /admin/v1/admins
+        O.......  POST /admin/v1/admins
+        OS...U..  GET /admin/v1/admins/{id}
+        O.......  DELETE /admin/v1/admins/{id}
+        OS...U..  GET /admin/v1/tokens
+        OS...U..  GET /admin/v1/tokens/{id}
+        O.......  DELETE /admin/v1/tokens/{id}
+        O.......  PATCH /admin/v1/admins/{id}
+        O.......  POST /admin/v1/tokens
+        OSBPAUTV  GET /admin/v1/keys
+        OSBPAUTV  GET /admin/v1/keys/{id}
+        OS....T.  PATCH /admin/v1/keys/{id}
+        OS....T.  DELETE /admin/v1/keys/{id}
+        OS....T.  POST /admin/v1/keys
+        OS....T.  POST /admin/v1/keys/{id}/rotate
+        OS....T.  POST /admin/v1/keys/{id}/revoke
+        OSBPAUTV  GET /admin/v1/teams
+        OS......  POST /admin/v1/teams
+        OSBPAUTV  GET /admin/v1/teams/{id}
+        OS......  PATCH /admin/v1/teams/{id}
+        OS......  DELETE /admin/v1/teams/{id}
+        OSBPAUTV  GET /admin/v1/users
+        OS....T.  POST /admin/v1/users
+        OSBPAUTV  GET /admin/v1/users/{id}
+        OS....T.  PATCH /admin/v1/users/{id}
+        OS....T.  DELETE /admin/v1/users/{id}
+        OSBPAUTV  GET /admin/v1/features
+        OS....T.  POST /admin/v1/features
+        OSBPAUTV  GET /admin/v1/features/{id}
+        OS....T.  PATCH /admin/v1/features/{id}
+        OS....T.  DELETE /admin/v1/features/{id}
+        OSBPAU.V  GET /admin/v1/limits
+        O.BP....  POST /admin/v1/limits
+        OSBPAU.V  GET /admin/v1/limits/{id}
+        O.BP....  PATCH /admin/v1/limits/{id}
+        O.BP....  DELETE /admin/v1/limits/{id}
+        OSBPAU.V  GET /admin/v1/budgets
+        O.B.....  POST /admin/v1/budgets
+        OSBPAU.V  GET /admin/v1/budgets/{id}
+        O.B.....  PATCH /admin/v1/budgets/{id}
+        O.B.....  DELETE /admin/v1/budgets/{id}
+        OSBPAU.V  GET /admin/v1/limits/{id}/usage
+        OSBPAU.V  GET /admin/v1/budgets/{id}/usage
+        OSBPAU.V  GET /admin/v1/budgets/{id}/increases
+        O.B.....  POST /admin/v1/budgets/{id}/increases
+        O.B.....  DELETE /admin/v1/budgets/{id}/increases/{increase}
+        OS.PAU.V  GET /admin/v1/switches
+        OS.PAU.V  GET /admin/v1/switches/{id}
+        OS.P....  DELETE /admin/v1/switches/{id}
+        OS.P....  POST /admin/v1/switches
+        O.BP.UTV  GET /admin/v1/spend
+        O.B..U..  GET /admin/v1/ledger
+        O.B..U..  POST /admin/v1/ledger/verify
+        OS...U..  GET /admin/v1/audit
+        OS...U..  POST /admin/v1/audit/verify
+        OSBPAU.V  GET /admin/v1/alerts
+        O.BP....  POST /admin/v1/alerts/test
+        OSBPAUTV  GET /admin/v1/health
+    "#]]
+    .assert_eq(&table);
 }
 
 #[tokio::test]

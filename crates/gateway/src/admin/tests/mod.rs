@@ -36,27 +36,27 @@ use crate::telemetry::metrics::Metrics;
 
 /// A gateway behind the admin plane: counts, and refuses rules with a member that no rule has.
 #[derive(Default)]
-pub(super) struct Gateway {
+pub(crate) struct Gateway {
     refreshed: AtomicUsize,
     emergencies: AtomicUsize,
 }
 
 /// The admin API on a database of its own.
-pub(super) struct Stage {
-    pub(super) control: Arc<Control>,
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) prepared: Prepared,
-    pub(super) folder: PathBuf,
-    pub(super) telemetry: Arc<Telemetry>,
+pub(crate) struct Stage {
+    pub(crate) control: Arc<Control>,
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) prepared: Prepared,
+    pub(crate) folder: PathBuf,
+    pub(crate) telemetry: Arc<Telemetry>,
     service: TowerToHyperService<Router>,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub(super) struct Got {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Refresh for Gateway {
@@ -100,7 +100,7 @@ impl Refresh for Gateway {
 }
 
 impl Stage {
-    pub(super) async fn new(name: &str) -> Self {
+    pub(crate) async fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("tollgate-admin-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
@@ -128,12 +128,12 @@ impl Stage {
     }
 
     /// The local token: an owner.
-    pub(super) fn local(&self) -> String {
+    pub(crate) fn local(&self) -> String {
         std::fs::read_to_string(&self.prepared.token_file).unwrap().trim().to_owned()
     }
 
     /// A token of a role, straight from the database.
-    pub(super) async fn token(&self, role: Role, team: Option<&str>) -> String {
+    pub(crate) async fn token(&self, role: Role, team: Option<&str>) -> String {
         let id = who::random_id();
         let text = who::secret(&format!("ak-{id}_"));
         let token = ApiToken {
@@ -148,7 +148,7 @@ impl Stage {
         text
     }
 
-    pub(super) async fn send(&self, request: Request<Body>) -> Got {
+    pub(crate) async fn send(&self, request: Request<Body>) -> Got {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.service.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
@@ -165,11 +165,11 @@ impl Stage {
     }
 
     /// A request with a token and perhaps a body.
-    pub(super) async fn ask(&self, token: &str, line: &str, body: Value) -> Got {
+    pub(crate) async fn ask(&self, token: &str, line: &str, body: Value) -> Got {
         self.with(token, line, body, &[]).await
     }
 
-    pub(super) async fn with(&self, token: &str, line: &str, body: Value, headers: &[(&str, &str)]) -> Got {
+    pub(crate) async fn with(&self, token: &str, line: &str, body: Value, headers: &[(&str, &str)]) -> Got {
         let (method, path) = line.split_once(' ').unwrap();
         let mut request = Request::builder().method(method).uri(path);
         if !token.is_empty() {
@@ -188,7 +188,7 @@ impl Stage {
     }
 
     /// The same, which must go well.
-    pub(super) async fn done(&self, token: &str, line: &str, body: Value) -> Value {
+    pub(crate) async fn done(&self, token: &str, line: &str, body: Value) -> Value {
         let got = self.ask(token, line, body).await;
         assert!((200..300).contains(&got.status), "{line}: {got:?}");
         got.body
@@ -202,13 +202,13 @@ impl Drop for Stage {
 }
 
 impl Got {
-    pub(super) fn code(&self) -> (u16, &str) {
+    pub(crate) fn code(&self) -> (u16, &str) {
         (self.status, self.body["code"].as_str().unwrap_or_default())
     }
 }
 
 /// The route that serves a path.
-pub(super) fn route_of(method: &Method, path: &str) -> Option<&'static Route> {
+pub(crate) fn route_of(method: &Method, path: &str) -> Option<&'static Route> {
     routes().iter().find(|route| {
         let (own, asked): (Vec<_>, Vec<_>) = (route.path.split('/').collect(), path.split('/').collect());
         route.method == *method
@@ -242,7 +242,7 @@ fn documented(route: &Route, got: &Got) {
 }
 
 /// A value is as a schema of the document says.
-pub(super) fn valid(schema: &Value, value: &Value) {
+pub(crate) fn valid(schema: &Value, value: &Value) {
     let whole = json!({ "allOf": [schema], "components": openapi::document()["components"] });
     let validator = jsonschema::validator_for(&whole).unwrap();
     let problems: Vec<String> = validator
