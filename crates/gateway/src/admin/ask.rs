@@ -46,6 +46,13 @@ pub(crate) struct Reply {
     pub(crate) body: Option<Value>,
 }
 
+/// A page of a list.
+#[derive(Serialize)]
+struct Page {
+    data: Vec<Value>,
+    next: Option<String>,
+}
+
 impl Ask {
     /// What the path names first.
     pub(crate) fn id(&self) -> &str {
@@ -210,7 +217,7 @@ impl Reply {
 
     /// A page; `next` goes into `after` of the request for the next one.
     pub(crate) fn page(data: Vec<Value>, next: Option<String>) -> Result<Self, Problem> {
-        Self::ok(serde_json::json!({ "data": data, "next": next }))
+        Self::ok(Page { data, next })
     }
 
     pub(crate) fn tagged(mut self, version: i64) -> Self {

@@ -77,7 +77,7 @@ impl Admin {
                     return;
                 };
                 let changes = TaskTracker::new();
-                let router = routes::router(telemetry, control, changes.clone());
+                let router = routes::router(telemetry, control, &changes);
                 stopped.run_until_cancelled(accept(&listener, &router)).await;
                 changes.close();
                 let _ = tokio::time::timeout(LAST_CHANGES, changes.wait()).await;

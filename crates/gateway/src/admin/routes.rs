@@ -119,7 +119,7 @@ pub(crate) fn routes() -> &'static [Route] {
 }
 
 /// The admin plane's router.
-pub(crate) fn router(telemetry: Arc<Telemetry>, control: Option<Arc<Control>>, changes: TaskTracker) -> Router {
+pub(crate) fn router(telemetry: Arc<Telemetry>, control: Option<Arc<Control>>, changes: &TaskTracker) -> Router {
     let metrics = move || {
         let text = telemetry.metrics.render();
         async move {

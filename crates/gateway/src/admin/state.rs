@@ -23,6 +23,8 @@ pub(crate) const ATTEMPTS_PER_ADDRESS: u32 = 30;
 const SEARCHES_PER_SECOND: u32 = 10;
 /// How long an answer is given again.
 const REPLAY_MS: i64 = 24 * 3_600_000;
+/// Bytes of all answers that are kept.
+const REPLAY_BYTES_MAX: usize = 16 << 20;
 /// Passwords that are hashed at one time.
 const HASHING_MAX: usize = 2;
 /// Entries of each table.
@@ -155,6 +157,7 @@ impl State {
                 if let Some(replay) = replays.get_mut(&key) {
                     replay.answer = Some(answer);
                 }
+                shed(&mut replays, key);
             }
         }
     }
@@ -163,6 +166,19 @@ impl State {
 /// A lock whose holder panicked left whole entries behind.
 pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Drops the oldest answers while all together are too large; never the one that was just made.
+fn shed(replays: &mut HashMap<[u8; 32], Replay>, newest: [u8; 32]) {
+    let size = |replay: &Replay| replay.answer.as_ref().map_or(0, |(_, _, body)| body.len());
+    let mut bytes: usize = replays.values().map(size).sum();
+    while REPLAY_BYTES_MAX < bytes {
+        let others = replays.iter().filter(|(key, replay)| **key != newest && replay.answer.is_some());
+        let Some(oldest) = others.min_by_key(|(_, replay)| replay.at_ms).map(|(key, _)| *key) else {
+            return;
+        };
+        bytes -= replays.remove(&oldest).as_ref().map_or(0, size);
+    }
 }
 
 /// Drops what is too old when a table is full, and then the oldest.
@@ -175,5 +191,30 @@ fn make_room<K: Clone + Eq + std::hash::Hash, V>(table: &mut HashMap<K, V>, at: 
         && let Some(oldest) = table.iter().min_by_key(|(_, entry)| at(entry)).map(|(key, _)| key.clone())
     {
         table.remove(&oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_kept_has_a_bound() {
+        let state = State::new(0);
+        for n in 0..10_000_i64 {
+            state.touch(&n.to_string(), n, n);
+            let _ = state.attempt(&n.to_string(), 1, n);
+        }
+        assert_eq!((held(&state.seen).len(), held(&state.attempts).len()), (ENTRIES_MAX, ENTRIES_MAX));
+        let large = Bytes::from(vec![b'x'; 1 << 20]);
+        for n in 0..40_u8 {
+            assert!(matches!(state.begin([n; 32], [0; 32], i64::from(n)), Known::New));
+            state.finish([n; 32], Some((StatusCode::CREATED, None, large.clone())));
+        }
+        assert_eq!(held(&state.replays).len(), REPLAY_BYTES_MAX / large.len());
+        assert!(matches!(state.begin([39; 32], [0; 32], 40), Known::Done(..)));
+        assert!(matches!(state.begin([39; 32], [1; 32], 40), Known::Differs));
+        assert!(matches!(state.begin([39; 32], [0; 32], 40 + REPLAY_MS), Known::New));
+        assert!(matches!(state.begin([39; 32], [0; 32], 41 + REPLAY_MS), Known::Busy));
     }
 }

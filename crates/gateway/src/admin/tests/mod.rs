@@ -116,7 +116,7 @@ impl Stage {
             log: Log::start(Format::Json, Box::new(std::io::sink())),
             metrics: Metrics::default(),
         });
-        let routed = router(Arc::clone(&telemetry), Some(Arc::clone(&control)), TaskTracker::new());
+        let routed = router(Arc::clone(&telemetry), Some(Arc::clone(&control)), &TaskTracker::new());
         Self {
             control,
             gateway,

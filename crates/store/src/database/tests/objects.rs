@@ -365,6 +365,12 @@ pub(super) async fn sessions_end(stage: Stage) {
         open
     };
     assert_eq!((open(99).await, open(100).await), ("abcd".to_owned(), String::new()));
+    let all = stage.database.sessions(99).await.unwrap();
+    assert_eq!(
+        all,
+        [("a", "ada"), ("b", "ada"), ("c", "ada"), ("d", "bob")].map(|(digest, admin)| session(digest, admin))
+    );
+    assert_eq!(stage.database.sessions(100).await.unwrap(), []);
     let end = Change::EndSession { digest: "a".into() };
     stage.database.mutate(&[end], &act(), 1).await.unwrap();
     assert_eq!(open(1).await, "bcd");
