@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tollgate_policy::accounts::Part;
 use tollgate_policy::plan::Plan;
 use tollgate_policy::switches::{self, Switch, Switches};
+use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::fault::{Fault, FaultKind};
 
 use crate::books::{Books, Entrance, Grant, NotReserved};
@@ -21,6 +22,7 @@ use crate::identify::Caller;
 use crate::ingress::Call;
 use crate::record::Draft;
 use crate::refusal;
+use crate::switchboard::{self, Switchboard};
 
 use ask::Ask;
 use demand::{facts, subject};
@@ -33,7 +35,7 @@ pub struct Desk<'a> {
     /// The accounts.
     pub books: &'a Arc<Books>,
     /// The kill switches.
-    pub switches: &'a Switches,
+    pub switches: &'a Switchboard,
     /// Who calls.
     pub caller: &'a Caller,
     /// When.
@@ -93,6 +95,11 @@ pub fn blocked(switch: &Switch) -> Fault {
     Fault::gateway(FaultKind::Forbidden, message).with_code("disabled_by_admin")
 }
 
+/// Whom and what a switch may block that ends the call.
+pub fn whole_subject<'a>(caller: &'a Caller, route: &'a Route, call: &'a Call, at: Option<&'a Deployment>) -> switches::Subject<'a> {
+    switchboard::subject(caller, route.named.then_some(route), Some(&call.envelope.model), at)
+}
+
 /// Admits a caller to the route or model that it names, and counts it as a request and an open call.
 ///
 /// # Errors
@@ -100,7 +107,7 @@ pub fn blocked(switch: &Switch) -> Fault {
 pub async fn enter(desk: Desk<'_>, call: &Call) -> Result<Pass, Fault> {
     let route = rights::route(desk.config, desk.caller, call)?;
     switched(
-        desk.switches,
+        &desk.switches.load(),
         &switches::Subject {
             route: route.named.then_some(route.name.as_str()),
             model: Some(&call.envelope.model),
@@ -115,7 +122,7 @@ pub async fn enter(desk: Desk<'_>, call: &Call) -> Result<Pass, Fault> {
     let key = desk.caller.key_id().zip(desk.caller.max_concurrency());
     let entered = || desk.books.enter(clock::now(), &scoped, key).map_err(NotReserved::Denied);
     let entrance = match entered() {
-        Err(NotReserved::Denied(denied)) => queue::waited(desk, call, denied, entered).await,
+        Err(NotReserved::Denied(denied)) => queue::waited(desk, (&route, call), denied, entered).await,
         entrance => entrance,
     };
     let entrance = entrance.map_err(|why| refusal::fault(&why, spending.status))?;
@@ -144,7 +151,7 @@ pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, dr
                 (chosen, reason) = (substitute.planned, Some(substitute.reason));
                 ask.hold(&chosen.0, &chosen.1).map_err(|_| NotReserved::Denied(denied))
             }
-            None => queue::waited(desk, call, denied, || ask.hold(&chosen.0, &chosen.1)).await,
+            None => queue::waited(desk, (&route, call), denied, || ask.hold(&chosen.0, &chosen.1)).await,
         };
     }
     drop(ask);
@@ -159,7 +166,7 @@ pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, dr
     Ok((held.leave, held.grant))
 }
 
-/// Admits one attempt: no kill switch blocks its model or provider, and, behind the first, what it may cost more than is held, or what others
+/// Admits one attempt: no kill switch blocks its model or provider or ends the call, and, behind the first, what it may cost more than is held, or what others
 /// count it by, is held before anything is sent.
 ///
 /// # Errors
@@ -171,7 +178,12 @@ pub fn attempt(desk: Desk<'_>, route: &Arc<Route>, target: &Target, call: &Call,
         provider: Some(&deployment.provider),
         ..switches::Subject::default()
     };
-    switched(desk.switches, &subject)?;
+    let switches = desk.switches.load();
+    switched(&switches, &subject)?;
+    if let Some(switch) = switches.aborting(&whole_subject(desk.caller, route, call, Some(deployment))) {
+        return Err(blocked(switch));
+    }
+    drop(switches);
     let Some(grant) = draft.grant() else {
         return Err(Fault::gateway(
             FaultKind::Internal,

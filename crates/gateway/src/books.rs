@@ -13,6 +13,7 @@ use tollgate_policy::accounts::{Accounts, BudgetStanding, Demand, Denied, Entere
 use tollgate_policy::ledger::{Entry, Extension, Hold, Party, Settlement};
 use tollgate_policy::money::NanoUsd;
 use tollgate_store::journal::{Journal, JournalError, Position};
+use tollgate_wire::fault::Fault;
 
 pub use grant::{Grant, Paid};
 use keys::{KeyPlace, OpenByKey};
@@ -66,6 +67,8 @@ pub enum NotReserved {
     Denied(Box<Denied>),
     /// It did not fit in all the time that it waited in a queue.
     Waited(Box<Denied>),
+    /// A kill switch ended the call while it waited.
+    Ended(Box<Fault>),
     /// The hold could not be written down, and nothing is sent that is not.
     Journal(JournalError),
     /// There is nothing to be held for.

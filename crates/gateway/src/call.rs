@@ -50,6 +50,7 @@ pub enum Answer {
 /// What an attempt works with.
 struct Walk<'a> {
     client: &'a Client,
+    desk: Desk<'a>,
     route: &'a Route,
     call: &'a Call,
     crossing: &'a HeaderMap,
@@ -67,6 +68,7 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
     let crossing = crate::crossing::headers(call, draft, dice);
     let walk = Walk {
         client,
+        desk: order.desk,
         route,
         call,
         crossing: &crossing,
@@ -117,7 +119,8 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
             match next {
                 Next::Again(wait) => {
                     draft.waited(wait);
-                    tokio::time::sleep(wait).await;
+                    let subject = admit::whole_subject(order.desk.caller, route, call, Some(deployment));
+                    order.desk.switches.unless_ended(subject, tokio::time::sleep(wait)).await?;
                 }
                 Next::Advance => break,
                 Next::Stop => return Err(last.unwrap_or_else(nothing_tried)),
@@ -139,7 +142,12 @@ impl Walk<'_> {
             return Err(Fault::client(FaultKind::Lossy, message).with_code("lossy_translation"));
         }
         draft.attempt_begins(target);
-        let result = self.try_once(door, credential, body, draft).await;
+        let subject = admit::whole_subject(self.desk.caller, self.route, self.call, Some(&target.deployment));
+        let tried = self
+            .desk
+            .switches
+            .unless_ended(subject, self.try_once(door, credential, body, draft));
+        let result = tried.await.flatten();
         let ended = clock::instant();
         draft.attempt_ended(began, ended, result.as_ref().err());
         let fault = match result {

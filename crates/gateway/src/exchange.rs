@@ -12,7 +12,6 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tollgate_policy::plan::Dice;
-use tollgate_policy::switches::Switches;
 use tollgate_upstream::client::Client;
 use tollgate_wire::fault::{Fault, FaultKind};
 
@@ -23,6 +22,7 @@ use crate::clock::{self, Now};
 use crate::config::snapshot::Snapshot;
 use crate::ingress::{self, Door};
 use crate::record::{Draft, Outcome};
+use crate::switchboard::Switchboard;
 use crate::tail::{AnswerBody, Ending};
 use crate::telemetry::Telemetry;
 use crate::{identify, reply, route};
@@ -34,7 +34,7 @@ pub struct Shared {
     /// Accounts and journal.
     pub books: Arc<Books>,
     /// The kill switches that are on.
-    pub switches: ArcSwap<Switches>,
+    pub switches: Switchboard,
     /// Where records go.
     pub telemetry: Arc<Telemetry>,
 }
@@ -75,7 +75,7 @@ impl Gateway {
         let operation = door.operation.map_or("unknown", tollgate_wire::Operation::name);
         let draft = Draft::begin(now, request_id(now, seed), door.dialect.name(), operation);
         // From here on there will be a record, also of a caller who leaves.
-        let mut ending = Ending::begin(draft, Arc::clone(&self.shared.telemetry));
+        let mut ending = Ending::begin(draft, Arc::clone(&self.shared.telemetry), self.shared.switches.clone());
         let mut dice = Dice::new(seed);
         // Pinned here, not handed to a function that would keep a second copy of it.
         let walked = {
@@ -121,14 +121,14 @@ impl Gateway {
         };
         let caller = Arc::new(caller);
         draft.caller(&caller);
-        let switches = self.shared.switches.load_full();
-        admit::switched(&switches, &caller.subject())?;
+        let switches = &self.shared.switches;
+        admit::switched(&switches.load(), &caller.subject())?;
         let mut call = ingress::read(door, operation, head, body, config.body_bytes_max).await?; // bytes, dialect, envelope
         draft.asked(&call);
         let desk = Desk {
             config: &config,
             books: &self.shared.books,
-            switches: &switches,
+            switches,
             caller: &caller,
             now,
         };

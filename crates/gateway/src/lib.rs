@@ -23,6 +23,7 @@ pub mod reply;
 pub mod route;
 pub mod server;
 pub mod stream;
+pub mod switchboard;
 pub mod tail;
 pub mod telemetry;
 pub mod unpack;

@@ -40,8 +40,6 @@ pub struct Live {
     data: DataDir,
     client: Client,
     hook: watch::Sender<Option<Arc<Hook>>>,
-    /// The switches that the database has; those of the local file stand beside them.
-    stored: Mutex<Switches>,
     applied: Arc<AtomicI64>,
     /// The config that the webhook was taken from.
     hook_of: Mutex<Option<Arc<str>>>,
@@ -57,7 +55,6 @@ impl Live {
             data,
             client,
             hook: watch::Sender::new(None),
-            stored: Mutex::default(),
             applied,
             hook_of: Mutex::default(),
         };
@@ -98,20 +95,6 @@ impl Live {
         }
     }
 
-    /// Brings the switches of the local file and of the database together; to be called when either has changed.
-    ///
-    /// # Errors
-    /// When the file cannot be read.
-    pub fn combine_switches(&self) -> Result<(), String> {
-        let mut all = lock(&self.stored).clone();
-        for switch in self.data.switches().map_err(|error| error.to_string())?.iter() {
-            // One that cannot be turned on is not in the file: it was checked when it was written.
-            let _ = all.turn_on(switch.clone());
-        }
-        self.current.shared().switches.store(Arc::new(all));
-        Ok(())
-    }
-
     async fn renew(&self) -> Result<(), String> {
         let said = |error: Error| error.to_string();
         let stored = Stored::load(&self.database).await.map_err(said)?;
@@ -119,8 +102,7 @@ impl Live {
         for reason in &stored.ill {
             self.say("error", &format!("an object of the database does not count: {reason}"));
         }
-        *lock(&self.stored) = switches;
-        self.combine_switches()?;
+        self.current.shared().switches.set_stored(switches);
         self.current.take_stored(stored)
     }
 
@@ -211,7 +193,8 @@ impl Refresh for Live {
                 local.turn_off(switch.scope, &switch.value);
             }
             self.data.keep_switches(&local).map_err(|error| error.to_string())?;
-            self.combine_switches()
+            self.current.shared().switches.set_local(local);
+            Ok(())
         })
     }
 

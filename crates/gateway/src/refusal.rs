@@ -20,6 +20,7 @@ pub fn fault(refusal: &NotReserved, status: BudgetStatus) -> Fault {
             fault.message = format!("there was no room in all the time that this call waited: {}", fault.message);
             fault
         }
+        NotReserved::Ended(fault) => (**fault).clone(),
         NotReserved::Nothing => Fault::gateway(FaultKind::Unavailable, "no provider could be tried").with_code("upstream_unavailable"),
         NotReserved::Journal(error) => {
             let message = "what this call would spend cannot be written down just now, so it is not sent; try again in a moment";

@@ -8,16 +8,19 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tollgate_policy::switches::Subject;
 use tollgate_upstream::deployment::Asked;
 use tollgate_wire::dialects::Dialect;
 use tollgate_wire::event::Event;
 use tollgate_wire::fault::{Fault, FaultKind, Origin};
 
+use crate::admit::blocked;
 use crate::books::Durable;
 use crate::clock;
 use crate::exchange::caught;
 use crate::record::{Draft, Outcome};
 use crate::stream::{Step, Stream};
+use crate::switchboard::{self, Aim, Switchboard, Watch};
 use crate::telemetry::Telemetry;
 
 /// The body of an answer to a caller.
@@ -43,6 +46,7 @@ pub struct Live {
     events: Vec<Event>,
     ending: Option<Ending>,
     health: Asked,
+    watch: Watch,
     /// The settlement, until the disk has it.
     durable: Option<Durable>,
 }
@@ -52,6 +56,7 @@ pub struct Live {
 pub struct Ending {
     draft: Draft,
     telemetry: Arc<Telemetry>,
+    switches: Switchboard,
     /// If all goes well from here.
     outcome: Outcome,
     closed: bool,
@@ -60,11 +65,12 @@ pub struct Ending {
 impl Ending {
     /// The exchange begins.
     #[must_use]
-    pub fn begin(draft: Draft, telemetry: Arc<Telemetry>) -> Self {
+    pub fn begin(draft: Draft, telemetry: Arc<Telemetry>, switches: Switchboard) -> Self {
         telemetry.metrics.open_exchanges.inc();
         Self {
             draft,
             telemetry,
+            switches,
             outcome: Outcome::Completed,
             closed: false,
         }
@@ -78,6 +84,17 @@ impl Ending {
     /// What the exchange will have been, if all goes well from here.
     pub fn expect(&mut self, outcome: Outcome) {
         self.outcome = outcome;
+    }
+
+    /// Whom and what a kill switch may block; `None`: nobody has been asked yet.
+    fn subject(&self) -> Option<Subject<'_>> {
+        let record = self.draft.record();
+        Some(switchboard::subject(
+            record.caller.as_deref()?,
+            record.route.as_deref(),
+            record.asked.as_deref(),
+            record.model.as_deref(),
+        ))
     }
 
     fn close(&mut self, outcome: Outcome) {
@@ -99,6 +116,10 @@ impl Drop for Ending {
     fn drop(&mut self) {
         if !self.closed && self.draft.deadline().is_some_and(|deadline| deadline <= clock::instant()) {
             self.draft.fail(&untaken());
+        } else if !self.closed
+            && let Some(switch) = self.subject().and_then(|subject| self.switches.load().aborting(&subject).cloned())
+        {
+            self.draft.fail(&blocked(&switch));
         }
         self.close(Outcome::Aborted);
     }
@@ -134,12 +155,26 @@ impl AnswerBody {
         ending?.draft.deadline()
     }
 
+    /// Whose exchange it is, while there is something that can be broken off.
+    #[must_use]
+    pub fn aim(&self) -> Option<Aim> {
+        let Self::Live(live) = self else { return None };
+        let record = live.ending.as_ref()?.draft.record();
+        Some(Aim {
+            caller: Arc::clone(record.caller.as_ref()?),
+            route: record.route.clone(),
+            asked: record.asked.clone(),
+            deployment: record.model.clone(),
+        })
+    }
+
     /// A body that is on its way.
     #[must_use]
     pub fn live(stream: Stream, health: Asked, dialect: &'static dyn Dialect, ending: Ending) -> Self {
         Self::Live(Box::new(Live {
             stream,
             health,
+            watch: ending.switches.watch(),
             dialect,
             last: None,
             over: false,
@@ -177,11 +212,21 @@ impl Live {
                 self.finish();
                 return Poll::Ready(None);
             }
+            if let Poll::Ready(fault) = self.poll_ended(cx) {
+                self.break_off(&fault, false);
+                continue;
+            }
             let Poll::Ready(step) = self.stream.poll_step(cx, &mut self.events) else {
                 return Poll::Pending;
             };
             self.take_step(step);
         }
+    }
+
+    /// Ready when a kill switch ends this exchange.
+    fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+        let ending = self.ending.as_ref();
+        self.watch.poll_ended(cx, || ending?.subject())
     }
 
     fn take_step(&mut self, step: Step) {

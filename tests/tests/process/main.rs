@@ -29,3 +29,4 @@ mod regressions;
 mod reload;
 mod secrets;
 mod smuggling;
+mod switches;

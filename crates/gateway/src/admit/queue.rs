@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tollgate_policy::accounts::Denied;
 
-use super::Desk;
+use super::{Desk, whole_subject};
 use crate::books::NotReserved;
 use crate::clock;
+use crate::config::snapshot::Route;
 use crate::ingress::Call;
 
 /// The longest wait that any limit may ask for.
@@ -17,10 +18,10 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// Tries again until there is room. A refusal by a rule without a queue comes back as it is.
 ///
 /// # Errors
-/// What `again` says at last, when the time is over; or at once, when the queue is full.
+/// That a kill switch ended the call; what `again` says at last, when the time is over; or at once, when the queue is full.
 pub(super) async fn waited<T>(
     desk: Desk<'_>,
-    call: &Call,
+    (route, call): (&Route, &Call),
     denied: Box<Denied>,
     mut again: impl FnMut() -> Result<T, NotReserved>,
 ) -> Result<T, NotReserved> {
@@ -45,8 +46,9 @@ pub(super) async fn waited<T>(
             return Err(NotReserved::Waited(last));
         }
         let hint = last.retry_after_ms.map_or(AGAIN, Duration::from_millis).min(AGAIN);
-        ticket
-            .pause(hint.min(end.saturating_duration_since(now)).max(Duration::from_millis(1)))
-            .await;
+        let pause = ticket.pause(hint.min(end.saturating_duration_since(now)).max(Duration::from_millis(1)));
+        let subject = whole_subject(desk.caller, route, call, None);
+        let paused = desk.switches.unless_ended(subject, pause).await;
+        paused.map_err(|fault| NotReserved::Ended(Box::new(fault)))?;
     }
 }

@@ -23,6 +23,7 @@ use crate::config::{MOCK, Raw, raw, text_of};
 use crate::exchange::Shared;
 use crate::ledger;
 use crate::server::{Server, ServerSettings, listen};
+use crate::switchboard::Switchboard;
 use crate::telemetry::Telemetry;
 use crate::telemetry::logs::{Format, Log};
 use crate::telemetry::metrics::Metrics;
@@ -98,7 +99,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     let shared = Arc::new(Shared {
         config: ArcSwap::from_pointee(snapshot),
         books: Arc::clone(&opened.books),
-        switches: ArcSwap::from_pointee(switches),
+        switches: Switchboard::new(switches),
         telemetry: Arc::clone(&telemetry),
     });
     let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);

@@ -223,7 +223,9 @@ impl Draft {
 /// it had taken and of which the answer did not come, or not whole.
 fn may_be_billed(fault: &Fault) -> bool {
     let taken = fault.provider_status.is_none_or(|status| status < 400);
-    taken && matches!(fault.kind, FaultKind::Timeout | FaultKind::Truncated | FaultKind::BadUpstream)
+    // Forbidden without the provider's word: a kill switch ended it while it was under way.
+    use FaultKind as K;
+    taken && matches!(fault.kind, K::Timeout | K::Truncated | K::BadUpstream | K::Forbidden)
 }
 
 /// The first characters of a text.

@@ -23,6 +23,7 @@ use super::overdue::{Exchanges, Going, within};
 use super::patience::Patient;
 use crate::exchange::{Call, Gateway};
 use crate::ingress::ambiguous;
+use crate::switchboard::Switchboard;
 use crate::tail::AnswerBody;
 
 /// The largest request head, in bytes.
@@ -33,7 +34,7 @@ const HTTP2_STREAMS_MAX: u32 = 256;
 /// Serves a connection until it, or the process, ends.
 pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway, state: &State, tasks: TaskTracker) {
     let exchanges = Exchanges::default();
-    let mut builder = Builder::new(Owned(tasks, exchanges.clone()));
+    let mut builder = Builder::new(Owned(tasks, exchanges.clone(), state.shared.switches.clone()));
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -54,22 +55,23 @@ pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway,
             if ambiguous {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            going.answered(response.body().deadline());
+            going.answered(response.body().deadline(), response.body().aim());
             Ok::<_, Infallible>(response.map(|body| Sent { body, _going: going }))
         }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(Patient::new(stream, exchanges.clone())), service));
+    let switches = &state.shared.switches;
     tokio::select! {
         // A caller that breaks its connection off is no fault of ours; the exchange's record tells of it.
-        _ = within(|| exchanges.due(), connection.as_mut()) => return,
+        _ = within(|| exchanges.due(), switches, connection.as_mut()) => return,
         () = state.stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    let _ = within(|| exchanges.due(), connection).await;
+    let _ = within(|| exchanges.due(), switches, connection).await;
 }
 
 /// The streams of HTTP/2 connections are tasks of their own; the worker waits for them as for its connections.
 #[derive(Clone)]
-struct Owned(TaskTracker, Exchanges);
+struct Owned(TaskTracker, Exchanges, Switchboard);
 
 impl<F> Executor<F> for Owned
 where
@@ -77,9 +79,9 @@ where
 {
     fn execute(&self, stream: F) {
         // hyper calls the service and hands its stream over in one go: the exchange that began last is this stream's.
-        let due = self.1.take_latest();
+        let (due, switches) = (self.1.take_latest(), self.2.clone());
         self.0.spawn(async move {
-            let _ = within(|| due.as_ref()?.get(), stream).await;
+            let _ = within(|| due.clone(), &switches, stream).await;
         });
     }
 }

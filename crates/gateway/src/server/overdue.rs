@@ -1,19 +1,22 @@
 //! The end of an answer that nobody takes. The deadline of an exchange stands in its body, and a body whose caller takes nothing is
 //! never looked at again: so who serves the exchange looks at the clock too, and drops it. That cancels the provider's stream and
-//! writes the record.
+//! writes the record. It listens for the kill switches, too, for the same reason.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::patience::Lazy;
 use crate::clock;
+use crate::switchboard::{Aim, Switchboard, Watch};
 
 /// After its deadline an exchange may take this long to tell its caller so.
 const GRACE: Duration = Duration::from_secs(1);
+/// After a kill switch has ended an exchange, its caller has this long to take the answer's last event.
+const LAST_WORDS: Duration = Duration::from_millis(300);
 /// How long an answer without a deadline, such as a refusal, waits to be taken.
 const UNTAKEN_MAX: Duration = Duration::from_secs(60);
 
@@ -35,7 +38,20 @@ pub(super) struct Going {
 
 /// When an exchange must be over; unknown until its answer has begun, since until then it is looked at.
 #[derive(Clone, Default)]
-pub(super) struct Due(Arc<OnceLock<Instant>>);
+pub(super) struct Due(Arc<Ends>);
+
+#[derive(Default)]
+struct Ends {
+    answered: OnceLock<Answered>,
+    /// A kill switch has ended it: when the connection must be over.
+    cut: OnceLock<Instant>,
+}
+
+struct Answered {
+    until: Instant,
+    /// Whose it is, while a kill switch can end it.
+    aim: Option<Aim>,
+}
 
 impl Exchanges {
     /// An exchange begins.
@@ -59,12 +75,8 @@ impl Exchanges {
     }
 
     /// When the connection must be over: an HTTP/1.1 connection has one exchange at a time.
-    pub(super) fn due(&self) -> Option<Instant> {
-        if self.any() {
-            self.latest().as_ref().and_then(Due::get)
-        } else {
-            None
-        }
+    pub(super) fn due(&self) -> Option<Due> {
+        if self.any() { self.latest().clone() } else { None }
     }
 
     fn latest(&self) -> std::sync::MutexGuard<'_, Option<Due>> {
@@ -74,10 +86,10 @@ impl Exchanges {
 
 impl Going {
     /// The answer has begun, and must be over by then.
-    pub(super) fn answered(&self, deadline: Option<Instant>) {
-        let due = deadline.map_or_else(|| clock::instant() + UNTAKEN_MAX, |deadline| deadline + GRACE);
+    pub(super) fn answered(&self, deadline: Option<Instant>, aim: Option<Aim>) {
+        let until = deadline.map_or_else(|| clock::instant() + UNTAKEN_MAX, |deadline| deadline + GRACE);
         // It begins once.
-        let _ = self.due.0.set(due);
+        let _ = self.due.0.answered.set(Answered { until, aim });
     }
 }
 
@@ -89,19 +101,52 @@ impl Drop for Going {
 
 impl Due {
     pub(super) fn get(&self) -> Option<Instant> {
-        self.0.get().copied()
+        let until = self.0.answered.get()?.until;
+        Some(self.0.cut.get().map_or(until, |cut| until.min(*cut)))
     }
 }
 
-/// Does the work until it is done or overdue (`None`). Work that never waits for its caller makes no timer operation.
-pub(super) async fn within<W: Future>(due: impl Fn() -> Option<Instant>, work: W) -> Option<W::Output> {
+/// Listens for a kill switch that ends the exchange of a connection.
+struct Listener {
+    watch: Watch,
+    /// The exchange that it looked for last.
+    of: Option<Due>,
+}
+
+impl Listener {
+    fn new(switches: &Switchboard) -> Self {
+        Self {
+            watch: switches.watch(),
+            of: None,
+        }
+    }
+
+    fn poll(&mut self, due: Option<&Due>, cx: &mut Context<'_>) {
+        let answered = due.and_then(|due| Some((due, due.0.answered.get()?.aim.as_ref()?)));
+        let Some((due, aim)) = answered else { return };
+        if self.of.as_ref().is_none_or(|of| !Arc::ptr_eq(&of.0, &due.0)) {
+            self.of = Some(due.clone());
+            self.watch.look_again();
+        }
+        if self.watch.poll_ended(cx, || Some(aim.subject())).is_ready() {
+            // It ends once.
+            let _ = due.0.cut.set(clock::instant() + LAST_WORDS);
+        }
+    }
+}
+
+/// Does the work until it is done or overdue (`None`), or a kill switch ends what it is done for. Work that never waits for its caller makes no timer operation.
+pub(super) async fn within<W: Future>(due: impl Fn() -> Option<Due>, switches: &Switchboard, work: W) -> Option<W::Output> {
     let mut work = pin!(work);
     let mut timer = Lazy::default();
+    let mut listener = Listener::new(switches);
     poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(Some(done));
         }
-        match due() {
+        let due = due();
+        listener.poll(due.as_ref(), cx);
+        match due.and_then(|due| due.get()) {
             Some(due) if timer.poll_passed(due, cx) => Poll::Ready(None),
             _ => Poll::Pending,
         }
@@ -114,26 +159,30 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
+    fn at(exchanges: &Exchanges) -> Option<Instant> {
+        exchanges.due()?.get()
+    }
+
     #[test]
     fn f11_a_connection_is_bound_by_the_exchange_that_is_going_on_and_by_no_older_one() {
         let exchanges = Exchanges::default();
         let now = clock::instant();
         let first = exchanges.begin();
-        assert_eq!(exchanges.due(), None, "until its answer begins, an exchange is looked at");
-        first.answered(Some(now));
-        assert_eq!(exchanges.due(), Some(now + GRACE));
+        assert_eq!(at(&exchanges), None, "until its answer begins, an exchange is looked at");
+        first.answered(Some(now), None);
+        assert_eq!(at(&exchanges), Some(now + GRACE));
         drop(first);
         assert_eq!(
-            exchanges.due(),
+            at(&exchanges),
             None,
             "a kept connection may rest beyond the deadline of its last exchange"
         );
         let second = exchanges.begin();
-        assert_eq!(exchanges.due(), None);
-        second.answered(None);
-        assert!(now + UNTAKEN_MAX <= exchanges.due().unwrap());
+        assert_eq!(at(&exchanges), None);
+        second.answered(None, None);
+        assert!(now + UNTAKEN_MAX <= at(&exchanges).unwrap());
         let own = exchanges.take_latest().unwrap();
-        assert_eq!(exchanges.due(), None, "an HTTP/2 stream's deadline is not its connection's");
+        assert_eq!(at(&exchanges), None, "an HTTP/2 stream's deadline is not its connection's");
         assert!(own.get().is_some());
         assert!(exchanges.take_latest().is_none());
     }

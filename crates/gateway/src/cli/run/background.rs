@@ -55,6 +55,11 @@ impl Background {
             let shipper = Shipper::new(database.clone(), Arc::clone(journal), Arc::clone(shared), Arc::clone(&applied));
             tasks.spawn_on(shipper.run(ending.clone()), runtime.handle());
         }
+        let following = shared
+            .switches
+            .clone()
+            .follow(data.clone(), Arc::clone(&shared.telemetry), ending.clone());
+        tasks.spawn_on(following, runtime.handle());
         let live = Live::new(Arc::clone(current), database.clone(), data.clone(), client.clone(), applied);
         let courier = Courier {
             outbox: Arc::new(database.clone()),
