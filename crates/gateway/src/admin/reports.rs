@@ -1,5 +1,7 @@
 //! What is only read: spend, the ledger, the audit log, alerts, health. Spend comes from the hourly roll-ups, never from the ledger's rows.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -156,8 +158,7 @@ struct AlertLine {
     id: String,
     budget: String,
     /// Whose.
-    #[schema(value_type = Object)]
-    scope: Value,
+    scope: BTreeMap<String, String>,
     percent: u32,
     window_s: i64,
     posted: i64,
@@ -391,7 +392,7 @@ async fn alerts(ask: Ask) -> Result<Reply, Problem> {
         let line = AlertLine {
             id: alert.id.text(),
             budget: alert.opened.rule.clone(),
-            scope: serde_json::to_value(&alert.opened.scope).unwrap_or_default(),
+            scope: alert.opened.scope.iter().cloned().collect(),
             percent: alert.id.percent,
             window_s: alert.id.window,
             posted: alert.posted,

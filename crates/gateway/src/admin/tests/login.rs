@@ -31,7 +31,15 @@ async fn the_one_time_password_opens_until_a_password_is_set() {
     stage
         .done("", "POST /admin/v1/login", json!({"name": "admin", "password": PASSWORD}))
         .await;
-    // A restart shows no other one.
+    // It is used up, and a restart shows no other one.
+    let used = stage
+        .control
+        .database
+        .get(Kind::OneTimePassword, who::ONE_TIME)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(used.deleted_ms.is_some());
     assert!(prepare(&stage.control).await.unwrap().one_time_password.is_none());
 }
 

@@ -8,6 +8,7 @@ mod login;
 mod matrix;
 mod objects;
 mod over_sockets;
+mod reports;
 mod tenants;
 
 use std::path::PathBuf;
