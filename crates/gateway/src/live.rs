@@ -78,6 +78,7 @@ impl Live {
     pub async fn follow(self: Arc<Self>, control: Arc<Control>, stop: CancellationToken) {
         let mut is_well = true;
         while stop.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+            self.measure();
             if self.renew_hook() {
                 control.config.store(Arc::new(self.view()));
             }
@@ -92,6 +93,19 @@ impl Live {
                 self.say("warn", &format!("keys, rules and switches stay as they are: {reason}"));
             }
             is_well = looked.is_ok();
+        }
+    }
+
+    /// Says in the metrics how the ledger stands.
+    fn measure(&self) {
+        let shared = self.current.shared();
+        let metrics = &shared.telemetry.metrics;
+        metrics.open_holds.set(i64::try_from(shared.books.open_holds()).unwrap_or(i64::MAX));
+        if let Some(journal) = shared.books.journal() {
+            let state = journal.state();
+            let applied = Position::from_i64(self.applied.load(Ordering::Relaxed));
+            metrics.journal_bytes.set(i64::try_from(state.bytes).unwrap_or(i64::MAX));
+            metrics.ledger_behind.set(i64::from(applied < state.written));
         }
     }
 

@@ -16,6 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use tollgate_upstream::deployment::Deployment;
 
+use crate::books::Paid;
 use crate::record::{Outcome, Record, UsageRecord};
 
 /// Seconds, from a millisecond to five minutes.
@@ -67,6 +68,7 @@ struct Series {
     /// Tries that went well.
     attempted: OnceLock<Counter>,
     tokens: [OnceLock<Counter>; 5],
+    cost: OnceLock<Counter>,
 }
 
 type Counters<L> = Family<L, Counter<u64, AtomicU64>>;
@@ -100,6 +102,15 @@ pub struct Metrics {
     pub config_current: Gauge<i64, AtomicI64>,
     /// Exchanges that ended in a panic of ours.
     pub panics: Counter,
+    cost: Counters<RouteLabels>,
+    overruns: Counter,
+    unwritten: Counter,
+    /// Calls that hold tokens or money now.
+    pub open_holds: Gauge<i64, AtomicI64>,
+    /// Bytes of the journal.
+    pub journal_bytes: Gauge<i64, AtomicI64>,
+    /// 1 while something in the journal has not reached the database.
+    pub ledger_behind: Gauge<i64, AtomicI64>,
 }
 
 impl Default for Metrics {
@@ -123,6 +134,12 @@ impl Default for Metrics {
             config_refusals: Counter::default(),
             config_current: Gauge::default(),
             panics: Counter::default(),
+            cost: Family::default(),
+            overruns: Counter::default(),
+            unwritten: Counter::default(),
+            open_holds: Gauge::default(),
+            journal_bytes: Gauge::default(),
+            ledger_behind: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -173,6 +190,20 @@ impl Metrics {
             self.config_current.clone(),
         );
         r.register("panics", "Exchanges ended by a fault of ours", self.panics.clone());
+        r.register("cost_nano_usd", "What exchanges cost, in nano-USD", self.cost.clone());
+        r.register("overruns", "Exchanges that cost more than was held for them", self.overruns.clone());
+        r.register(
+            "settlements_unwritten",
+            "Settlements that the journal did not take; the next start posts their holds",
+            self.unwritten.clone(),
+        );
+        r.register("open_holds", "Calls that hold tokens or money", self.open_holds.clone());
+        r.register("journal_bytes", "Bytes of the ledger's journal", self.journal_bytes.clone());
+        r.register(
+            "ledger_behind",
+            "1 while something in the journal has not reached the database",
+            self.ledger_behind.clone(),
+        );
     }
 
     /// Counts a closed record.
@@ -199,6 +230,9 @@ impl Metrics {
         if !record.loss.is_empty() {
             self.losses.inc();
         }
+        if let Some(paid) = &record.paid {
+            self.count_paid(&series, record, paid);
+        }
         series.duration.observe(seconds(record.total_us));
         if let Some(first) = record.first_byte_us {
             let histogram = series
@@ -208,6 +242,21 @@ impl Metrics {
         }
         if let Some(overhead) = record.overhead_us {
             self.overhead.observe(seconds(overhead));
+        }
+    }
+
+    fn count_paid(&self, series: &Series, record: &Record, paid: &Paid) {
+        if let Ok(nanos @ 1..) = u64::try_from(paid.cost.0) {
+            let cost = series
+                .cost
+                .get_or_init(|| self.cost.get_or_create_owned(&labels_of(record, &series.provider)));
+            cost.inc_by(nanos);
+        }
+        if paid.overrun {
+            self.overruns.inc();
+        }
+        if paid.unwritten.is_some() {
+            self.unwritten.inc();
         }
     }
 
@@ -234,6 +283,7 @@ impl Metrics {
             completed: OnceLock::new(),
             attempted: OnceLock::new(),
             tokens: Default::default(),
+            cost: OnceLock::new(),
         });
         known.entry(route.to_owned()).or_default().push(Arc::clone(&series));
         series
