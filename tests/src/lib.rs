@@ -1,5 +1,5 @@
-//! What the tests of the real process are made of: the process itself (`gateway`), callers (`caller`), what they read (`read`), and
-//! providers that misbehave below HTTP (`provider`). It asserts nothing about the product: that is done in `tests/process`.
+//! What the tests of the real process are made of: the process itself (`gateway`), callers (`caller`), what they read (`read`),
+//! providers that misbehave below HTTP (`provider`) or wait (`gate`), and the ledger afterwards (`ledger`). It asserts nothing about the product: that is done in `tests/process`.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,8 +9,10 @@
 )]
 
 pub mod caller;
+pub mod gate;
 pub mod gateway;
 pub mod http2;
+pub mod ledger;
 pub mod provider;
 pub mod read;
 pub mod rig;

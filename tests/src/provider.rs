@@ -85,7 +85,7 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, reply: &[u8], c
 }
 
 /// Whether the bytes are a request with all of its body, told by `content-length`.
-fn is_whole(bytes: &[u8]) -> bool {
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;

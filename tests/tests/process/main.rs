@@ -23,6 +23,7 @@ mod input;
 mod leaving;
 mod matrix;
 mod memory;
+mod money;
 mod overdue;
 mod record;
 mod regressions;
