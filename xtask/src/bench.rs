@@ -41,10 +41,11 @@ const BUSY_OVER: Duration = Duration::from_millis(500);
 const BUSY_SHARE: f64 = 0.1;
 
 /// What stands under every table.
-const NOTES: [&str; 4] = [
+const NOTES: [&str; 5] = [
     "Medians of interleaved rounds; ratios are medians of each round's ratio. Differences under 15 % are noise.",
     "CPU is user + system time of the proxy's processes. Provider and load generator share the cores but are not counted.",
-    "tollgate checks a key, counts metrics and writes a record line for each request; the others are plain proxies, access log off.",
+    "tollgate checks a key, journals a hold and its settlement, ships both to SQLite, counts metrics and writes a record line for each request; the others are plain proxies, access log off.",
+    "governed is tollgate with three limits, two budgets and a price, which every request meets and none exhausts. What is shipped later is waited for and counted.",
     "Times at 300/s count from the moment a request was meant to leave. Memory is resident size, mapped files counted once per proxy.",
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     figures::{FIGURES, Figure, Target},
-    peers::{SUBJECT, YARDSTICK},
+    peers::YARDSTICK,
 };
 
 /// Values of one contender's figure by round.
@@ -46,10 +46,13 @@ impl Book {
 
     /// `None` when there is no target, or nothing to compare.
     pub(super) fn standing(&self, figure: &Figure) -> Option<Standing> {
+        let subject = figure.subject();
         let (value, bound) = match figure.target? {
-            Target::AtMost(bound) => (self.median(figure.name, SUBJECT)?, bound),
-            Target::OfYardstick(bound) => (self.ratio((figure.name, SUBJECT), (figure.name, YARDSTICK))?, bound),
-            Target::OfOwn(other, bound) => (self.ratio((figure.name, SUBJECT), (other, SUBJECT))?, bound),
+            Target::AtMost(bound) => (self.median(figure.name, subject)?, bound),
+            Target::OfYardstick(bound) | Target::GovernedOfYardstick(bound) => {
+                (self.ratio((figure.name, subject), (figure.name, YARDSTICK))?, bound)
+            }
+            Target::OfOwn(other, bound) => (self.ratio((figure.name, subject), (other, subject))?, bound),
         };
         Some(Standing {
             value,

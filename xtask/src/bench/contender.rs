@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    load::{held, lane::Lane},
+    load::{Calm, held, lane::Lane},
     peers::{Peer, Prepared},
     process::{Launch, Process},
     scenarios::call,
@@ -36,6 +36,7 @@ pub(super) struct Contender {
     pub(super) address: SocketAddr,
     pub(super) prefix: &'static str,
     pub(super) translating_prefix: Option<&'static str>,
+    rests: Duration,
     process: Option<Process>,
 }
 
@@ -57,6 +58,7 @@ impl Contender {
             address: provider,
             prefix: "",
             translating_prefix: None,
+            rests: Duration::ZERO,
             process: None,
         }
     }
@@ -71,6 +73,7 @@ impl Contender {
             address: launch.address,
             prefix: peer.prefix,
             translating_prefix: peer.translating_prefix,
+            rests: peer.rests,
             process: Some(Process::start(launch)?),
         };
         contender.answers(launch, started).await?;
@@ -118,6 +121,11 @@ impl Contender {
         let loaded = timeout(OPEN_WITHIN, held::run(&call, HELD_STREAMS, || self.rss_bytes()));
         let loaded = loaded.await.map_err(|_| "its streams did not open in time")??.unwrap_or_default();
         Ok(loaded.saturating_sub(idle_bytes) as f64 / HELD_STREAMS as f64)
+    }
+
+    /// How it calms down after a load.
+    pub(super) fn calm(&self) -> Calm {
+        Calm { rests: self.rests }
     }
 
     pub(super) fn is_proxy(&self) -> bool {

@@ -1,7 +1,10 @@
 //! The figures that are published, as data: from which scenario each is read, in which unit, and what our gateway has to reach (the work
 //! order's "Figures to reach"). Lower is better in all but requests per second, which has no target.
 
-use super::load::Sample;
+use super::{
+    load::Sample,
+    peers::{GOVERNED, SUBJECT},
+};
 
 /// One row of the table.
 pub(super) struct Figure {
@@ -15,6 +18,8 @@ pub(super) struct Figure {
 #[derive(Clone, Copy)]
 pub(super) enum Source {
     Scenario(&'static str, Reading),
+    /// What the governed gateway has more of it than the bare one in the same round.
+    Governed(&'static str, Reading),
     /// From a fresh process, or from the one that has been under load.
     Process(Look),
 }
@@ -48,13 +53,15 @@ pub(super) enum Target {
     AtMost(f64),
     /// So many times the yardstick's value in the same round.
     OfYardstick(f64),
+    /// The governed gateway: so many times the yardstick's value in the same round.
+    GovernedOfYardstick(f64),
     /// So many times our own value of another figure in the same round.
     OfOwn(&'static str, f64),
 }
 
 use Look::{IdleMib, LoadedMib, StartMs, StreamKib};
 use Reading::{Added, CpuPerChunk, CpuPerRequest, PerSecond, Percentile};
-use Target::{AtMost, OfOwn, OfYardstick};
+use Target::{AtMost, GovernedOfYardstick, OfOwn, OfYardstick};
 
 const fn read(name: &'static str, unit: &'static str, scenario: &'static str, reading: Reading, target: Option<Target>) -> Figure {
     Figure {
@@ -62,6 +69,15 @@ const fn read(name: &'static str, unit: &'static str, scenario: &'static str, re
         unit,
         source: Source::Scenario(scenario, reading),
         target,
+    }
+}
+
+const fn governed(name: &'static str, scenario: &'static str, reading: Reading, target: Target) -> Figure {
+    Figure {
+        name,
+        unit: "µs",
+        source: Source::Governed(scenario, reading),
+        target: Some(target),
     }
 }
 
@@ -83,6 +99,11 @@ pub(super) static FIGURES: &[Figure] = &[
     read("300/s: CPU per request", "µs", "open-300", CpuPerRequest, Some(OfYardstick(1.6))),
     read("300/s: added p50", "µs", "open-300", Added(50), Some(AtMost(150.0))),
     read("300/s: added p99", "µs", "open-300", Added(99), Some(AtMost(600.0))),
+    governed("governed, closed loop: CPU more than bare", "closed-1k", CpuPerRequest, AtMost(8.0)),
+    read("governed, closed loop: CPU in all", "µs", "closed-1k", CpuPerRequest, Some(GovernedOfYardstick(2.0))),
+    governed("governed, 300/s: CPU more than bare", "open-300", CpuPerRequest, AtMost(8.0)),
+    read("governed, 300/s: CPU in all", "µs", "open-300", CpuPerRequest, Some(GovernedOfYardstick(2.0))),
+    governed("governed, 300/s: p99 more than bare", "open-300", Percentile(99), AtMost(300.0)),
     read("64 KB prompts, closed loop: CPU per request", "µs", "closed-64k", CpuPerRequest, Some(OfYardstick(1.5))),
     read("64 KB prompts, closed loop: throughput", "req/s", "closed-64k", PerSecond, None),
     read("to Anthropic, closed loop: CPU per request", "µs", "closed-1k-translated", CpuPerRequest, Some(OfOwn("closed loop: CPU per request", 2.0))),
@@ -98,6 +119,16 @@ pub(super) static FIGURES: &[Figure] = &[
     look("start to first answer", "ms", StartMs, Some(AtMost(100.0))),
 ];
 
+impl Figure {
+    /// Whose value has to reach the target.
+    pub(super) fn subject(&self) -> &'static str {
+        match (self.source, self.target) {
+            (Source::Governed(..), _) | (_, Some(GovernedOfYardstick(_))) => GOVERNED,
+            _ => SUBJECT,
+        }
+    }
+}
+
 impl Reading {
     /// The value of a sample; `None` where it has none (no proxy, no direct sample, no request).
     pub(super) fn of(self, sample: &Sample, direct: Option<&Sample>, chunks: u32) -> Option<f64> {
@@ -105,8 +136,8 @@ impl Reading {
         let requests = (sample.requests != 0).then_some(sample.requests as f64)?;
         match self {
             Self::PerSecond => Some(requests / sample.wall.as_secs_f64()),
-            Self::CpuPerRequest => (!sample.cpu.is_zero()).then_some(cpu_us / requests),
-            Self::CpuPerChunk => (!sample.cpu.is_zero()).then_some(cpu_us / requests / f64::from(chunks)),
+            Self::CpuPerRequest => (!sample.cpu.is_zero()).then_some(cpu_us / sample.cpu_requests as f64),
+            Self::CpuPerChunk => (!sample.cpu.is_zero()).then_some(cpu_us / sample.cpu_requests as f64 / f64::from(chunks)),
             Self::Percentile(percent) => Some(sample.percentile_ns(percent)? as f64 / 1e3),
             Self::Added(percent) => Some((sample.percentile_ns(percent)? as f64 - direct?.percentile_ns(percent)? as f64) / 1e3),
         }

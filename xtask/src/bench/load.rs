@@ -11,12 +11,41 @@ pub(super) mod streams;
 
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 use self::lane::{Call, Lane};
 
 /// Processor time that the proxy under test has used since it started; zero when there is none.
 pub(super) type Cpu<'a> = &'a (dyn Fn() -> Result<Duration, String> + 'a);
+
+/// What a proxy puts off is paid for too: after a load its time is read when it has used next to none for a while.
+#[derive(Clone, Copy)]
+pub(super) struct Calm {
+    /// How long it may rest before it goes on; zero: it puts nothing off.
+    pub(super) rests: Duration,
+}
+
+/// Less than this in one rest is nothing: a process that only keeps its clocks.
+const CALM_UNDER: Duration = Duration::from_millis(3);
+const RESTS_MAX: u32 = 8;
+
+impl Calm {
+    /// Processor time once the proxy has calmed down.
+    async fn cpu(self, cpu: Cpu<'_>) -> Result<Duration, String> {
+        let mut used = cpu()?;
+        for _ in 0..RESTS_MAX {
+            if self.rests.is_zero() {
+                break;
+            }
+            sleep(self.rests).await;
+            let before = std::mem::replace(&mut used, cpu()?);
+            if used.saturating_sub(before) < CALM_UNDER {
+                break;
+            }
+        }
+        Ok(used)
+    }
+}
 
 /// What one load on one contender gave.
 #[derive(Debug)]
@@ -24,8 +53,9 @@ pub(super) struct Sample {
     /// Requests finished inside the measured window.
     pub(super) requests: u64,
     pub(super) wall: Duration,
-    /// Processor time of the proxy inside the window.
+    /// Processor time of the proxy for these requests, with what it put off.
     pub(super) cpu: Duration,
+    pub(super) cpu_requests: u64,
     /// Nanoseconds, ascending: to the last byte for whole answers, to the first byte of the body for streams; from the moment the request
     /// was meant to leave.
     pub(super) times_ns: Vec<u64>,

@@ -10,6 +10,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::process::Launch;
@@ -24,6 +25,8 @@ pub(super) struct Peer {
     pub(super) prefix: &'static str,
     /// The same for a provider of another dialect; `None` when the peer cannot translate.
     pub(super) translating_prefix: Option<&'static str>,
+    /// How long at most it leaves work for later that belongs to answers already given; zero: it never does.
+    pub(super) rests: Duration,
     /// Writes its config, installs or builds it if need be. `Err`: why it is left out.
     pub(super) prepare: fn(&Site) -> Result<Prepared, String>,
 }
@@ -54,12 +57,14 @@ impl Site {
 }
 
 /// In the order of the table; the first is what the gateway's ratios are taken of.
-pub(super) static PEERS: &[Peer] = &[nginx::PEER, haproxy::PEER, gateway::PEER];
+pub(super) static PEERS: &[Peer] = &[nginx::PEER, haproxy::PEER, gateway::PEER, gateway::GOVERNED_PEER];
 
 /// The name of the peer that ratios are taken of.
 pub(super) const YARDSTICK: &str = "nginx";
 /// The name of the peer whose figures have targets.
 pub(super) const SUBJECT: &str = "tollgate";
+/// The same with limits, budgets and prices; it takes part in the loads that compare the two.
+pub(super) const GOVERNED: &str = "governed";
 
 /// An address that was free a moment ago.
 fn free_address() -> Result<SocketAddr, String> {

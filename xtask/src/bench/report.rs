@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     book::Book,
     figures::{FIGURES, Figure, Target},
-    peers::{SUBJECT, YARDSTICK},
+    peers::YARDSTICK,
 };
 
 const NAME_WIDTH: usize = 46;
@@ -44,7 +44,7 @@ fn target(figure: &Figure) -> String {
     match figure.target {
         None => String::new(),
         Some(Target::AtMost(bound)) => format!("≤ {bound} {}", figure.unit),
-        Some(Target::OfYardstick(bound)) => format!("≤ {bound} × {YARDSTICK}"),
+        Some(Target::OfYardstick(bound) | Target::GovernedOfYardstick(bound)) => format!("≤ {bound} × {YARDSTICK}"),
         Some(Target::OfOwn(_, bound)) => format!("≤ {bound} × same dialect"),
     }
 }
@@ -76,7 +76,7 @@ pub(super) fn figures(book: &Book, contenders: &[&'static str]) -> Value {
         let standing = book.standing(figure);
         let target = figure.target.map(|_| {
             json!({
-                "of": SUBJECT,
+                "of": figure.subject(),
                 "text": target(figure),
                 "value": standing.as_ref().map(|standing| standing.value),
                 "met": standing.as_ref().map(|standing| standing.met),

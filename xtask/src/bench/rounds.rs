@@ -9,7 +9,7 @@ use super::{
     contender::Contender,
     figures::{FIGURES, Look, Source},
     load::Sample,
-    peers::{Peer, Prepared},
+    peers::{GOVERNED, Peer, Prepared, SUBJECT},
     progress,
     scenarios::Scenario,
 };
@@ -100,8 +100,19 @@ async fn one(plan: &Plan, scenario: &Scenario, contenders: &[Contender], round: 
         }
     }
     let direct = samples.iter().find(|(name, _)| *name == "direct").map(|(_, sample)| sample);
+    let of = |contender: &str| samples.iter().find(|(name, _)| *name == contender).map(|(_, sample)| sample);
     for figure in FIGURES {
-        let Source::Scenario(name, reading) = figure.source else { continue };
+        let (name, reading) = match figure.source {
+            Source::Scenario(name, reading) => (name, reading),
+            Source::Governed(name, reading) if name == scenario.name => {
+                let value = |contender| reading.of(of(contender)?, direct, scenario.chunks());
+                if let (Some(governed), Some(bare)) = (value(GOVERNED), value(SUBJECT)) {
+                    book.put(figure.name, GOVERNED, round, governed - bare);
+                }
+                continue;
+            }
+            Source::Governed(..) | Source::Process(_) => continue,
+        };
         for (contender, sample) in samples.iter().filter(|_| name == scenario.name) {
             let itself = *contender == "direct" && matches!(reading, super::figures::Reading::Added(_));
             if let Some(value) = reading.of(sample, direct, scenario.chunks()).filter(|_| !itself) {

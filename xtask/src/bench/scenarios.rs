@@ -16,7 +16,7 @@ use super::{
         open::{self, Open},
         streams::{self, Streams},
     },
-    peers::BENCH_KEY,
+    peers::{BENCH_KEY, GOVERNED},
 };
 
 /// Requests are sent again over connections that one of these has already passed.
@@ -36,6 +36,8 @@ pub(super) struct Scenario {
     pub(super) translated: bool,
     /// Also measured without any proxy: needed where a figure is "added".
     pub(super) direct: bool,
+    /// Also measured with limits, budgets and prices.
+    pub(super) governed: bool,
     pub(super) load: Load,
 }
 
@@ -68,6 +70,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         prompt_bytes: PROMPT_BYTES,
         translated: false,
         direct: true,
+        governed: true,
         load: Load::Closed {
             connections: 64,
             seconds: 3.0,
@@ -79,6 +82,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         prompt_bytes: PROMPT_BYTES,
         translated: false,
         direct: true,
+        governed: true,
         load: Load::Open {
             connections: 30,
             per_second: 300,
@@ -91,6 +95,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         prompt_bytes: 64 << 10,
         translated: false,
         direct: false,
+        governed: false,
         load: Load::Closed {
             connections: 64,
             seconds: 2.0,
@@ -102,6 +107,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         prompt_bytes: PROMPT_BYTES,
         translated: true,
         direct: false,
+        governed: false,
         load: Load::Closed {
             connections: 64,
             seconds: 2.0,
@@ -113,6 +119,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         prompt_bytes: PROMPT_BYTES,
         translated: false,
         direct: true,
+        governed: false,
         load: Load::Streams {
             connections: 50,
             per_connection: 3,
@@ -126,6 +133,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         prompt_bytes: PROMPT_BYTES,
         translated: true,
         direct: false,
+        governed: false,
         load: Load::Streams {
             connections: 50,
             per_connection: 3,
@@ -139,6 +147,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         prompt_bytes: PROMPT_BYTES,
         translated: false,
         direct: false,
+        governed: false,
         load: Load::Streams {
             connections: 16,
             per_connection: 30,
@@ -152,6 +161,7 @@ pub(super) static SCENARIOS: &[Scenario] = &[
         prompt_bytes: PROMPT_BYTES,
         translated: true,
         direct: false,
+        governed: false,
         load: Load::Streams {
             connections: 16,
             per_connection: 30,
@@ -166,6 +176,8 @@ impl Scenario {
     pub(super) fn suits(&self, contender: &Contender) -> bool {
         if self.translated {
             contender.translating_prefix.is_some()
+        } else if contender.name == GOVERNED {
+            self.governed
         } else {
             self.direct || contender.is_proxy()
         }
@@ -189,6 +201,7 @@ impl Scenario {
         let call = call(contender, &format!("{prefix}{}", self.model), self.prompt_bytes)?;
         let warm = self::call(contender, &format!("{prefix}{WARM_MODEL}"), self.prompt_bytes)?;
         let cpu = contender.cpu_meter()?;
+        let calm = contender.calm();
         let part = if quick { 3 } else { 1 };
         match self.load {
             Load::Closed { connections, seconds } => {
@@ -197,6 +210,7 @@ impl Scenario {
                     connections,
                     warm: WARM,
                     measured,
+                    calm,
                 };
                 within(WARM + measured, closed::run(&call, shape, &cpu)).await
             }
@@ -210,6 +224,7 @@ impl Scenario {
                     connections,
                     period: Duration::from_secs(1) / per_second,
                     requests,
+                    calm,
                 };
                 within(shape.period * requests, open::run(&call, shape, &cpu)).await
             }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::bench::peers::{GOVERNED, SUBJECT};
 
 #[test]
 fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
@@ -44,4 +45,20 @@ fn every_target_that_names_a_figure_names_one_that_exists() {
             assert!(FIGURES.iter().any(|figure| figure.name == other), "{other}");
         }
     }
+}
+
+#[test]
+fn the_governed_gateway_has_targets_of_its_own() {
+    let mut book = Book::default();
+    let (more, all) = ("governed, closed loop: CPU more than bare", "governed, closed loop: CPU in all");
+    book.put(more, GOVERNED, 0, 8.5);
+    book.put(all, YARDSTICK, 0, 10.0);
+    book.put(all, SUBJECT, 0, 30.0);
+    book.put(all, GOVERNED, 0, 19.0);
+    let standing = |name: &str| {
+        let figure = FIGURES.iter().find(|figure| figure.name == name).unwrap();
+        book.standing(figure).unwrap()
+    };
+    assert!(!standing(more).met);
+    assert_eq!((standing(all).value, standing(all).met), (1.9, true));
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::{Cpu, Sample, join, lane::Call, lanes, nanoseconds, pacer::Pacer};
+use super::{Calm, Cpu, Sample, join, lane::Call, lanes, nanoseconds, pacer::Pacer};
 
 /// Time between the last connection made and the first request meant to leave.
 const LEAD: Duration = Duration::from_millis(20);
@@ -17,6 +17,7 @@ pub(in crate::bench) struct Open {
     pub(in crate::bench) connections: usize,
     pub(in crate::bench) period: Duration,
     pub(in crate::bench) requests: u32,
+    pub(in crate::bench) calm: Calm,
 }
 
 /// Runs the whole schedule; every request counts.
@@ -24,7 +25,7 @@ pub(in crate::bench) async fn run(call: &Call, shape: Open, cpu: Cpu<'_>) -> Res
     let mut drivers = JoinSet::new();
     let mut workers = JoinSet::new();
     let lanes = lanes(call, shape.connections, &mut drivers).await?;
-    let (cpu_before, start) = (cpu()?, Instant::now() + LEAD);
+    let (cpu_before, start) = (shape.calm.cpu(cpu).await?, Instant::now() + LEAD);
     for (first, mut lane) in (0_u32..).zip(lanes) {
         let call = call.clone();
         workers.spawn(async move {
@@ -40,11 +41,13 @@ pub(in crate::bench) async fn run(call: &Call, shape: Open, cpu: Cpu<'_>) -> Res
         });
     }
     let times_ns = join(&mut workers).await?;
-    let (cpu_after, wall) = (cpu()?, start.elapsed());
+    let wall = start.elapsed();
+    let cpu_after = shape.calm.cpu(cpu).await?;
     Ok(Sample {
         requests: times_ns.len() as u64,
         wall,
         cpu: cpu_after.saturating_sub(cpu_before),
+        cpu_requests: times_ns.len() as u64,
         times_ns,
     })
 }

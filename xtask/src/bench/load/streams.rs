@@ -44,6 +44,7 @@ pub(in crate::bench) async fn run(call: &Call, warm: &Call, shape: Streams, cpu:
         requests: times_ns.len() as u64,
         wall,
         cpu: cpu_after.saturating_sub(cpu_before),
+        cpu_requests: times_ns.len() as u64,
         times_ns,
     })
 }

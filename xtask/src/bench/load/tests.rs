@@ -12,6 +12,8 @@ use tokio::net::TcpListener;
 use super::*;
 use crate::bench::provider;
 
+const CALM: Calm = Calm { rests: Duration::ZERO };
+
 fn no_cpu() -> Result<Duration, String> {
     Ok(Duration::ZERO)
 }
@@ -45,6 +47,7 @@ async fn an_open_loop_sends_its_whole_schedule_in_its_time() {
             connections: 4,
             period: Duration::from_millis(2),
             requests: 50,
+            calm: CALM,
         };
         let sample = open::run(&call(address, "bench-600"), shape, &no_cpu).await.unwrap();
         assert_eq!(sample.requests, 50);
@@ -62,6 +65,7 @@ async fn an_open_loop_charges_a_slow_answer_for_those_behind_it() {
             connections: 1,
             period: Duration::from_millis(10),
             requests: 4,
+            calm: CALM,
         };
         let sample = open::run(&call(address, "stream-2-30ms"), shape, &no_cpu).await.unwrap();
         assert!(85_000_000 <= sample.times_ns.last().copied().unwrap(), "{:?}", sample.times_ns);
@@ -93,12 +97,29 @@ async fn a_closed_loop_counts_what_ended_in_its_window() {
             connections: 4,
             warm: Duration::from_millis(10),
             measured: Duration::from_millis(50),
+            calm: CALM,
         };
         let sample = closed::run(&call(address, "bench-600"), shape, &no_cpu).await.unwrap();
         assert!(0 < sample.requests);
+        assert!(sample.requests < sample.cpu_requests, "those before the window are paid for too");
         assert_eq!(sample.requests, sample.times_ns.len() as u64);
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_is_put_off_is_waited_for_and_counted() {
+    // Busy for three readings after the load, then at rest.
+    let readings = std::cell::Cell::new(0);
+    let cpu = || {
+        readings.set(readings.get() + 1);
+        Ok(Duration::from_millis(10) * readings.get().min(4))
+    };
+    let calm = Calm {
+        rests: Duration::from_millis(1),
+    };
+    assert_eq!(calm.cpu(&cpu).await.unwrap(), Duration::from_millis(40));
+    assert_eq!(readings.get(), 5);
 }
 
 #[tokio::test]
@@ -108,6 +129,7 @@ async fn an_error_or_a_missing_end_fails_the_sample() {
             connections: 1,
             period: Duration::from_millis(1),
             requests: 1,
+            calm: CALM,
         };
         let unknown = open::run(&call(address, "gpt-4o"), shape, &no_cpu).await.unwrap_err();
         assert!(unknown.contains("404"), "{unknown}");
@@ -127,6 +149,7 @@ fn percentiles_are_by_nearest_rank() {
         requests: 0,
         wall: Duration::ZERO,
         cpu: Duration::ZERO,
+        cpu_requests: 0,
         times_ns,
     };
     let rows = [

@@ -1,29 +1,68 @@
-//! Our gateway, as a user runs it: keys checked, metrics counted, one record line per request written to a file. Built here with the
-//! release profile unless a ready binary was named.
+//! Our gateway, as a user runs it: keys checked, metrics counted, holds and settlements in the journal and the ledger, one record line per
+//! request written to a file. Twice: bare, without a rule, and governed, with limits, budgets and prices that every call meets and none
+//! exhausts. Built here with the release profile unless a ready binary was named.
 
 use std::{
-    env,
+    env, fs,
+    io::ErrorKind,
     path::PathBuf,
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use super::{BENCH_KEY, Peer, Prepared, SUBJECT, Site, debian, free_address, write};
+use super::{BENCH_KEY, GOVERNED, Peer, Prepared, SUBJECT, Site, debian, free_address, write};
 use crate::bench::process::Launch;
 
 pub(super) const PEER: Peer = Peer {
     name: SUBJECT,
     prefix: "bench/",
     translating_prefix: Some("bench-anthropic/"),
-    prepare,
+    rests: SHIPS_WITHIN,
+    prepare: |site| prepare(site, SUBJECT, BARE),
 };
 
-fn prepare(site: &Site) -> Result<Prepared, String> {
+pub(super) const GOVERNED_PEER: Peer = Peer {
+    name: GOVERNED,
+    prefix: "priced-",
+    translating_prefix: None,
+    rests: SHIPS_WITHIN,
+    prepare: |site| prepare(site, GOVERNED, RULES),
+};
+
+/// The journal's entries are on their way to the database by then.
+const SHIPS_WITHIN: Duration = Duration::from_millis(1_200);
+
+/// Nobody knows what the bench provider's models cost.
+const BARE: &str = "
+spending: { allow_unpriced: true }
+";
+
+/// Every call meets six meters of five rules and has a price.
+const RULES: &str = r#"
+models:
+  priced-bench-1024: { provider: bench, upstream_model: bench-1024, price: { input: 2.50, output: 10 } }
+  priced-stream-60-500ms: { provider: bench, upstream_model: stream-60-500ms, price: { input: 2.50, output: 10 } }
+limits:
+  - { name: user requests, per: [user], requests: 1000000000/hour }
+  - { name: team tokens, per: [team], tokens: 1000000000000/hour }
+  - { name: everybody, per: [], requests: 1000000000/minute, concurrent: 100000 }
+budgets:
+  - { name: team month, per: [team], amount: 1000000 USD, window: month }
+  - { name: user day, per: [user], amount: 1000000 USD, window: day, time_zone: Europe/Berlin }
+"#;
+
+fn prepare(site: &Site, name: &str, rules: &str) -> Result<Prepared, String> {
     let program = match &site.gateway {
         Some(ready) => ready.clone(),
         None => build(site)?,
     };
-    let config = site.folder().join("tollgate.yaml");
-    let data = site.folder().join("tollgate-data");
+    let config = site.folder().join(format!("{name}.yaml"));
+    let data = site.folder().join(format!("{name}-data"));
+    // A ledger of earlier runs would be measured too.
+    match fs::remove_dir_all(&data) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(format!("cannot empty {}: {error}", data.display())),
+        _ => {}
+    }
     let (address, admin) = (free_address()?, free_address()?);
     let provider = site.provider;
     write(
@@ -38,13 +77,13 @@ providers:
 teams:
   bench: {{ models: [\"*\"] }}
 keys:
-  - {{ name: bench, team: bench, secret: env:BENCH_KEY }}
-"
+  - {{ name: bench, team: bench, user: ada@example.com, secret: env:BENCH_KEY }}
+{rules}"
         ),
     )?;
     let arguments = ["run", "--config", &config.to_string_lossy()].map(str::to_owned).to_vec();
     let version = debian::version(&program, "--version")?;
-    let log = site.folder().join("tollgate.log");
+    let log = site.folder().join(format!("{name}.log"));
     let environment = vec![("BENCH_KEY", BENCH_KEY.to_owned())];
     Ok(Prepared {
         launch: Launch {

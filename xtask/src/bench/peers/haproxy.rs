@@ -1,7 +1,7 @@
 //! HAProxy as a plain reverse proxy, at its best: a thread per core, keep-alive on both sides, no log. `option http-no-delay` is needed:
 //! without it the first chunk of a stream is held back for 200 ms.
 
-use std::thread::available_parallelism;
+use std::{thread::available_parallelism, time::Duration};
 
 use super::{Peer, Prepared, Site, debian, free_address, write};
 use crate::bench::process::Launch;
@@ -10,6 +10,7 @@ pub(super) const PEER: Peer = Peer {
     name: "haproxy",
     prefix: "",
     translating_prefix: None,
+    rests: Duration::ZERO,
     prepare,
 };
 

@@ -1,6 +1,8 @@
 //! nginx as a plain reverse proxy, at its best: a worker per core, keep-alive on both sides, no access log, prompts kept in memory,
 //! answers passed on as they come. It checks no key, counts nothing and records nothing.
 
+use std::time::Duration;
+
 use super::{Peer, Prepared, Site, debian, free_address, write};
 use crate::bench::process::Launch;
 
@@ -8,6 +10,7 @@ pub(super) const PEER: Peer = Peer {
     name: "nginx",
     prefix: "",
     translating_prefix: None,
+    rests: Duration::ZERO,
     prepare,
 };
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use crate::bench::peers::SUBJECT;
 
 #[test]
 fn a_row_shows_medians_ratio_target_and_verdict() {
