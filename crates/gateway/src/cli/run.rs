@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);
     let background = Background::start(&runtime, &current, &opened.database, &start.data)?;
     let server = serve(&start.raw, arguments, &shared)?;
-    let admin_listener = bound(admin_address(&start.raw, arguments)?, "admin.listen")?;
+    let admin_listener = bound(arguments.admin_listen.unwrap_or(start.raw.admin.listen.get()), "admin.listen")?;
     let control = Some(Arc::clone(&background.control));
     let admin = Admin::start(admin_listener, Arc::clone(&telemetry), control).map_err(|error| error.to_string())?;
     for remark in start.remarks.iter().chain(&opened.remarks) {
@@ -287,9 +287,10 @@ async fn simulated(raw: &Raw) -> Result<Option<Mock>, String> {
 
 fn serve(raw: &Raw, arguments: &RunArguments, shared: &Arc<Shared>) -> Result<Server, String> {
     let address = arguments.listen.unwrap_or(raw.listen.get());
-    if !address.ip().to_canonical().is_loopback() && raw.keys.is_empty() {
+    if !address.ip().to_canonical().is_loopback() && shared.config.load().directory.is_empty() {
         return Err(format!(
-            "--listen {address} is reachable from outside and there are no keys; add one under keys"
+            "{address} is reachable from outside and there are no keys; add one under keys, or make one with tollgate keys create while it \
+             listens on 127.0.0.1"
         ));
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -315,16 +316,6 @@ fn warm(tls: &Arc<Tls>, raw: &Raw) {
         // Without the thread the first call waits; nothing else depends on it.
         let _ = std::thread::Builder::new().name("roots".into()).spawn(move || tls.warm());
     }
-}
-
-fn admin_address(raw: &Raw, arguments: &RunArguments) -> Result<SocketAddr, String> {
-    let address = arguments.admin_listen.unwrap_or(raw.admin.listen.get());
-    if address.ip().to_canonical().is_loopback() {
-        return Ok(address);
-    }
-    Err(format!(
-        "--admin-listen {address} is reachable from outside and the admin plane has no keys yet; use 127.0.0.1"
-    ))
 }
 
 fn bound(address: SocketAddr, key: &str) -> Result<std::net::TcpListener, String> {

@@ -25,7 +25,7 @@ pub use rules::{Alerts, Budget, Durability, Ledger, Limit, OnExceed, OnExceedMap
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend("x-not-yet" = ["guardrails", "observability"]))]
 pub struct Raw {
-    /// Where callers reach the model APIs: an IP address and a port. A public address needs at least one entry in `keys`.
+    /// Where callers reach the model APIs: an IP address and a port. Without any key, here or in the database, a public address is refused.
     pub listen: Address,
     /// The admin plane: dashboard, admin API and `/metrics`.
     pub admin: Admin,
@@ -109,7 +109,8 @@ impl Default for Raw {
 #[serde(deny_unknown_fields, default)]
 #[schemars(example = serde_json::json!({"listen": "127.0.0.1:8081"}))]
 pub struct Admin {
-    /// Where the admin plane listens: an IP address and a port. Only a loopback address is taken, as there are no admin keys yet.
+    /// Where the admin plane listens: an IP address and a port. It speaks no TLS: on another address than a loopback one, put something that
+    /// does in front.
     pub listen: Address,
 }
 

@@ -15,16 +15,23 @@ pub(super) fn check(context: &mut Context<'_>) {
     let (data, admin) = (context.raw.listen, context.raw.admin.listen);
     let (data_path, admin_path) = (Path::of("listen"), Path::of("admin").key("listen"));
     if data.is_public() && !context.names.any_key {
-        let reason = format!("{data} is open to a network, and there are no keys");
-        context.error(
+        let reason = format!("{data} is open to a network, and no keys stand here; without one in the database either it will not start");
+        context.warning(
             &data_path,
             reason,
-            format!("add an entry under keys, or listen on 127.0.0.1:{}", data.get().port()),
+            format!(
+                "make one with tollgate keys create, add an entry under keys, or listen on 127.0.0.1:{}",
+                data.get().port()
+            ),
         );
     }
     if admin.is_public() {
-        let reason = format!("{admin} is open to a network, and the admin plane has no keys yet");
-        context.error(&admin_path, reason, format!("listen on 127.0.0.1:{}", admin.get().port()));
+        let reason = format!("{admin} is open to a network, and passwords go to it unencrypted");
+        let remedy = format!(
+            "put something that speaks TLS in front, or listen on 127.0.0.1:{}",
+            admin.get().port()
+        );
+        context.warning(&admin_path, reason, remedy);
     }
     if collide(data.get(), admin.get()) {
         let written = if context.document.has(&admin_path) {

@@ -164,8 +164,8 @@ providers: { mock: {} }
 teams: { t: { models: ["*"] } }
 "#,
         &expect![[r#"
-    1:9 listen: 0.0.0.0:8080 is open to a network, and there are no keys; add an entry under keys, or listen on 127.0.0.1:8080
-"#]],
+            ~1:9 listen: 0.0.0.0:8080 is open to a network, and no keys stand here; without one in the database either it will not start; make one with tollgate keys create, add an entry under keys, or listen on 127.0.0.1:8080
+        "#]],
     );
 }
 
@@ -204,8 +204,8 @@ providers: { mock: {} }
 teams: { t: { models: ["*"] } }
 "#,
         &expect![[r#"
-    1:18 admin.listen: 192.0.2.1:8081 is open to a network, and the admin plane has no keys yet; listen on 127.0.0.1:8081
-"#]],
+            ~1:18 admin.listen: 192.0.2.1:8081 is open to a network, and passwords go to it unencrypted; put something that speaks TLS in front, or listen on 127.0.0.1:8081
+        "#]],
     );
 }
 
