@@ -15,6 +15,7 @@ mod roles;
 mod routes;
 mod rules;
 mod serve;
+mod spend;
 pub(crate) mod state;
 pub mod switches;
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(super) struct ApiArguments {
 /// Why nothing came of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Failed {
-    /// Nobody listens there.
+    /// Nobody listens there, or there is no token to ask with.
     NoGateway(String),
     /// It was refused, or the answer was none.
     Refused(String),
@@ -61,7 +61,7 @@ impl From<Failed> for String {
 pub(super) async fn ask(arguments: &ApiArguments, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failed> {
     let refused = |reason: String| Failed::Refused(reason);
     let origin = origin(&arguments.admin).map_err(refused)?;
-    let token = token(arguments).map_err(refused)?;
+    let token = token(arguments).map_err(Failed::NoGateway)?;
     let key: [u8; 16] = rand::random();
     let request = Request::builder()
         .method(method)
