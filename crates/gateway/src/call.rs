@@ -4,6 +4,7 @@
 mod answer;
 mod health;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -120,7 +121,8 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
                 Next::Again(wait) => {
                     draft.waited(wait);
                     let subject = admit::whole_subject(order.desk.caller, route, call, Some(deployment));
-                    order.desk.switches.unless_ended(subject, tokio::time::sleep(wait)).await?;
+                    let pause = pin!(tokio::time::sleep(wait));
+                    order.desk.switches.unless_ended(subject, pause).await?;
                 }
                 Next::Advance => break,
                 Next::Stop => return Err(last.unwrap_or_else(nothing_tried)),
@@ -143,11 +145,10 @@ impl Walk<'_> {
         }
         draft.attempt_begins(target);
         let subject = admit::whole_subject(self.desk.caller, self.route, self.call, Some(&target.deployment));
-        let tried = self
-            .desk
-            .switches
-            .unless_ended(subject, self.try_once(door, credential, body, draft));
-        let result = tried.await.flatten();
+        let result = {
+            let tried = pin!(self.try_once(door, credential, body, draft));
+            self.desk.switches.unless_ended(subject, tried).await.flatten()
+        };
         let ended = clock::instant();
         draft.attempt_ended(began, ended, result.as_ref().err());
         let fault = match result {

@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::os::unix::fs::MetadataExt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -158,8 +158,7 @@ impl Switchboard {
     ///
     /// # Errors
     /// Forbidden, as soon as such a switch is on.
-    pub async fn unless_ended<W: Future>(&self, subject: Subject<'_>, work: W) -> Result<W::Output, Fault> {
-        let mut work = pin!(work);
+    pub async fn unless_ended<W: Future>(&self, subject: Subject<'_>, mut work: Pin<&mut W>) -> Result<W::Output, Fault> {
         let mut watch = self.watch();
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Ok(done)),

@@ -1,5 +1,6 @@
 //! Waiting for room, where a limit says so: fair between teams, no longer than the limit, the caller and half a minute allow.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tollgate_policy::accounts::Denied;
@@ -48,7 +49,7 @@ pub(super) async fn waited<T>(
         let hint = last.retry_after_ms.map_or(AGAIN, Duration::from_millis).min(AGAIN);
         let pause = ticket.pause(hint.min(end.saturating_duration_since(now)).max(Duration::from_millis(1)));
         let subject = whole_subject(desk.caller, route, call, None);
-        let paused = desk.switches.unless_ended(subject, pause).await;
+        let paused = desk.switches.unless_ended(subject, pin!(pause)).await;
         paused.map_err(|fault| NotReserved::Ended(Box::new(fault)))?;
     }
 }
