@@ -91,7 +91,7 @@ impl Gateway {
         });
         match result {
             Ok(answer) => answered(door, answer, ending).await,
-            Err(fault) => refused(door, &fault, ending),
+            Err(fault) => refused(door, &fault, ending).await,
         }
     }
 
@@ -165,11 +165,15 @@ async fn answered(door: Door, answer: Answer, mut ending: Ending) -> Response<An
     }
 }
 
-fn refused(door: Door, fault: &Fault, mut ending: Ending) -> Response<AnswerBody> {
+async fn refused(door: Door, fault: &Fault, mut ending: Ending) -> Response<AnswerBody> {
     ending.expect(Outcome::Failed);
     let draft = ending.draft();
     draft.first_byte(clock::instant());
     draft.fail(fault);
+    // What a failed attempt may cost is told too.
+    if let Some(durable) = draft.settle() {
+        durable.await;
+    }
     let (status, body) = reply::fault_parts(door.dialect, fault, &draft.record().request_id);
     draft.record_mut().status = status;
     let headers = reply::facts(draft.record());
