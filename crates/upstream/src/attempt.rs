@@ -76,9 +76,9 @@ pub async fn open(client: &Client, attempt: Try<'_>) -> Result<Reply, Fault> {
         return reply(response, wants_stream);
     }
     if status.is_redirection() || status.is_informational() {
-        return Err(bad_answer(&format!(
-            "the provider answered with status {status}, which is never followed"
-        )));
+        let mut fault = bad_answer(&format!("the provider answered with status {status}, which is never followed"));
+        fault.provider_status = Some(status.as_u16());
+        return Err(fault);
     }
     let now = Timestamp::UNIX_EPOCH.saturating_add(unix).unwrap_or_default();
     Err(refusal(door, credential, response, now).await)

@@ -222,7 +222,7 @@ impl Draft {
 /// Whether a provider may charge for an attempt that failed like this: not for one that it refused or that never reached it, but for one that
 /// it had taken and of which the answer did not come, or not whole.
 fn may_be_billed(fault: &Fault) -> bool {
-    let taken = fault.provider_status.is_none_or(|status| status < 400);
+    let taken = fault.provider_status.is_none_or(|status| status < 300);
     // Forbidden without the provider's word: a kill switch ended it while it was under way.
     use FaultKind as K;
     taken && matches!(fault.kind, K::Timeout | K::Truncated | K::BadUpstream | K::Forbidden)
