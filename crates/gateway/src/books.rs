@@ -14,6 +14,7 @@ use tollgate_policy::ledger::{Entry, Extension, Hold, Party, Settlement};
 use tollgate_policy::money::NanoUsd;
 use tollgate_store::journal::{Journal, JournalError, Position};
 use tollgate_wire::fault::Fault;
+use tollgate_wire::usage::ServiceTier;
 
 pub use grant::{Grant, Paid};
 use keys::{KeyPlace, OpenByKey};
@@ -54,6 +55,8 @@ pub struct Order {
     pub model: String,
     /// Tokens and money, at the dearest attempt.
     pub demand: Demand,
+    /// The service tier that is asked for: what an answer costs that does not say which it got.
+    pub tier: ServiceTier,
     /// When it is given up if nothing is heard of it, in milliseconds since 1970.
     pub expires_ms: u64,
     /// The rules that it is held under.

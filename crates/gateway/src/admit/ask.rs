@@ -104,6 +104,7 @@ impl<'a> Ask<'a> {
             party: desk.caller.party(&route.name),
             model: first.deployment.name.clone(),
             demand,
+            tier: self.needs.tier,
             spending: Arc::clone(spending),
             expires_ms: u64::try_from((desk.now.unix + route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
         };

@@ -67,7 +67,7 @@ pub(super) struct Needs {
     /// What is written where it does not.
     usual: u64,
     choices: u64,
-    tier: ServiceTier,
+    pub(super) tier: ServiceTier,
     web_searches: u64,
 }
 

@@ -9,7 +9,7 @@ use tollgate_policy::money::NanoUsd;
 use tollgate_policy::prices::Price;
 use tollgate_store::journal::Position;
 use tollgate_wire::event::Event;
-use tollgate_wire::usage::Usage;
+use tollgate_wire::usage::{ServiceTier, Usage};
 
 use super::tally::Tally;
 use super::{Books, Durable, Entrance, NotReserved, Order, millis};
@@ -26,6 +26,8 @@ pub struct Grant {
     held: Demand,
     /// An estimate of one attempt's input.
     input_tokens: u64,
+    /// What is asked for.
+    tier: ServiceTier,
     attempt: Option<Attempt>,
     attempts: u32,
     postings: Vec<Posting>,
@@ -64,6 +66,7 @@ impl Grant {
             reserved: Some(reserved),
             held: order.demand,
             input_tokens: order.demand.input_tokens,
+            tier: order.tier,
             attempt: None,
             attempts: 0,
             postings: Vec::new(),
@@ -144,7 +147,7 @@ impl Grant {
     /// # Errors
     /// When more does not fit, or cannot be written down.
     pub fn keep_up(&mut self) -> Result<(), NotReserved> {
-        let counted = self.attempt.as_ref().map_or(0, |attempt| attempt.tally.counted());
+        let counted = self.attempt.as_ref().map_or(0, |attempt| attempt.tally.at_least());
         let Some(reserved) = self.reserved.as_ref().filter(|_| counted > self.held.output_tokens) else {
             return Ok(());
         };
@@ -225,7 +228,10 @@ impl Grant {
     }
 
     fn posting(&self, attempt: &Attempt) -> Posting {
-        let (usage, source) = attempt.tally.used(self.input_tokens);
+        let (mut usage, source) = attempt.tally.used(self.input_tokens);
+        if self.tier != ServiceTier::Standard {
+            usage.service_tier.get_or_insert(self.tier);
+        }
         Posting {
             attempt: self.attempts,
             provider: attempt.provider.clone(),

@@ -6,6 +6,8 @@ use tollgate_wire::usage::Usage;
 
 /// Bytes of text that make a token at most: fewer than any usual text has, so that what is counted by us is not too little.
 const BYTES_PER_TOKEN: u64 = 3;
+/// Bytes of text that make a token at least: more than any usual text has.
+const BYTES_PER_TOKEN_MOST: u64 = 12;
 /// Tokens that were on their way when somebody left.
 const ON_THEIR_WAY: u64 = 2;
 
@@ -25,8 +27,9 @@ impl Tally {
             match event {
                 Event::Usage(usage) => self.usage = Some(*usage),
                 Event::Delta { delta, .. } => {
-                    self.pieces += 1;
-                    self.text_bytes += bytes_of(delta);
+                    let bytes = bytes_of(delta);
+                    self.pieces += u64::from(bytes > 0);
+                    self.text_bytes += bytes;
                 }
                 Event::Finish { .. } => self.finished = true,
                 _ => {}
@@ -39,19 +42,29 @@ impl Tally {
         self.usage.is_some() || self.pieces > 0
     }
 
-    /// What is to be posted. Before the answer's end a provider may have reported its input only: then the output is counted by us.
+    /// What is to be posted. Before the answer's end a provider may have reported its input only: then the output is counted by us. So it is
+    /// where a provider says that something took nothing (FAULTS F21).
     pub(super) fn used(&self, input_tokens: u64) -> (Usage, UsageSource) {
-        match self.usage {
-            Some(usage) if self.finished => (usage, UsageSource::Provider),
-            told => {
-                let mut usage = told.unwrap_or(Usage {
-                    input: input_tokens,
-                    ..Usage::default()
-                });
-                usage.output = usage.output.max(self.counted());
-                (usage, UsageSource::Estimate)
-            }
+        let mut usage = self.usage.unwrap_or_default();
+        if usage.input == 0 {
+            usage.input = input_tokens;
         }
+        if !self.finished || usage.output == 0 {
+            usage.output = usage.output.max(self.counted());
+        }
+        let believed = self.finished
+            && self
+                .usage
+                .is_some_and(|told| (told.input, told.output) == (usage.input, usage.output));
+        let source = if believed { UsageSource::Provider } else { UsageSource::Estimate };
+        (usage, source)
+    }
+
+    /// Output tokens so far, of which we are sure: no text has fewer. By these an answer is stopped that has had more than is held for it,
+    /// so that none is stopped that has not.
+    pub(super) fn at_least(&self) -> u64 {
+        let counted = self.pieces.max(self.text_bytes / BYTES_PER_TOKEN_MOST);
+        self.usage.map_or(counted, |usage| usage.output.max(counted))
     }
 
     /// Output tokens so far, counted by us.

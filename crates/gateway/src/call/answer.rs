@@ -69,6 +69,13 @@ impl Walk<'_> {
         let mut events = Vec::new();
         let read = door.dialect.look(self.call.operation, &body, &mut events);
         accept(read, &events)?;
+        if !events.iter().any(|event| matches!(event, Event::Usage(usage) if usage.output > 0)) {
+            // Then what it says has to be counted.
+            events.clear();
+            let mut decoder = door.dialect.decoder(self.call.operation, false);
+            let read = decoder.push(&body, &mut events).and_then(|()| decoder.end(&mut events));
+            accept(read, &events)?;
+        }
         draft.observe(&events);
         Ok(Begun::Whole(body))
     }
