@@ -75,7 +75,7 @@ async fn r_c3_every_aborted_stream_is_settled_once_for_no_less_than_was_said() {
         early += usize::from(lines[0]["outcome"] == "cancelled");
         // A dollar for a million of either: a thousand nano-dollars each.
         let said = (tokens("input_tokens") + tokens("output_tokens")) * 1_000;
-        let posted = by_model[format!("m{number}").as_str()];
+        let posted = by_model[format!("{}/{model}", ["openai", "anthropic"][number % 2]).as_str()];
         assert!(said <= posted, "{}: {posted} posted", lines[0]);
     }
     println!("r_c3: {early} of {aborts} cancelled early");
