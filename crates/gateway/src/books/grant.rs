@@ -49,7 +49,7 @@ struct Attempt {
 pub struct Paid {
     /// In all.
     pub cost: NanoUsd,
-    /// The price that the last attempt was computed with.
+    /// The price that the last attempt was computed with; `None`: it had none, or there was none.
     pub price_version: Option<String>,
     /// The cost was above what was held.
     pub overrun: bool,
@@ -191,7 +191,11 @@ impl Grant {
         let settled = books.accounts().settle(millis(now), reserved, actual)?;
         let mut paid = Paid {
             cost: actual.money,
-            price_version: self.postings.last().map(|posting| posting.price_version.clone()),
+            price_version: self
+                .postings
+                .last()
+                .map(|posting| posting.price_version.clone())
+                .filter(|version| !version.is_empty()),
             overrun: settled.overrun,
             unwritten: None,
         };
