@@ -104,7 +104,7 @@ pub fn whole_subject<'a>(caller: &'a Caller, route: &'a Route, call: &'a Call, a
 ///
 /// # Errors
 /// NotFound, Forbidden, RateLimited.
-pub async fn enter(desk: Desk<'_>, call: &Call) -> Result<Pass, Fault> {
+pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pass, Fault> {
     let route = rights::route(desk.config, desk.caller, call)?;
     switched(
         &desk.switches.load(),
@@ -125,7 +125,7 @@ pub async fn enter(desk: Desk<'_>, call: &Call) -> Result<Pass, Fault> {
         Err(NotReserved::Denied(denied)) => Box::pin(queue::waited(desk, (&route, call), denied, entered)).await,
         entrance => entrance,
     };
-    let entrance = entrance.map_err(|why| refusal::fault(&why, spending.status))?;
+    let entrance = entrance.map_err(|why| refused(desk, &why, draft))?;
     Ok(Pass { route, entrance })
 }
 
@@ -155,15 +155,23 @@ pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, dr
         };
     }
     drop(ask);
-    let held = held.map_err(|why| refusal::fault(&why, desk.config.spending.status))?;
+    let held = held.map_err(|why| refused(desk, &why, draft))?;
     let written = held.grant.written().await;
-    written.map_err(|why| refusal::fault(&why, desk.config.spending.status))?;
+    written.map_err(|why| refused(desk, &why, draft))?;
     held.tell(draft);
     draft.record_mut().downgraded = reason;
     if let Some(cap) = held.cap {
         call.limit_output(cap)?;
     }
     Ok((held.leave, held.grant))
+}
+
+/// The fault of a refusal, with what the refusing limit still lets pass for the answer's head.
+fn refused(desk: Desk<'_>, why: &NotReserved, draft: &mut Draft) -> Fault {
+    if let NotReserved::Denied(denied) | NotReserved::Waited(denied) = why {
+        draft.record_mut().headroom = refusal::headroom(denied, clock::now());
+    }
+    refusal::fault(why, desk.config.spending.status)
 }
 
 /// Admits one attempt: no kill switch blocks its model or provider or ends the call, and, behind the first, what it may cost more than is held, or what others

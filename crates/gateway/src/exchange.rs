@@ -132,7 +132,7 @@ impl Gateway {
             caller: &caller,
             now,
         };
-        let pass = admit::enter(desk, &call).await?; // kill switches, rights, request rates, concurrency
+        let pass = admit::enter(desk, &call, draft).await?; // kill switches, rights, request rates, concurrency
         draft.admitted(pass.route());
         let plan = route::plan(&pass, &call, now, dice)?; // ordered attempts; pure
         let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once

@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
-use tollgate_policy::accounts::{Denied, Measure, Refusal};
+use tollgate_policy::accounts::{Denied, Headroom, Measure, Refusal, Room};
 use tollgate_policy::money::NanoUsd;
 use tollgate_wire::fault::{Exceeded, Fault, FaultKind, Retry};
 
 use crate::books::NotReserved;
+use crate::clock::Now;
 use crate::config::spending::BudgetStatus;
 
 /// The fault of a call that was not let in or got nothing reserved.
@@ -51,6 +52,28 @@ pub fn denied_fault(denied: &Denied, status: BudgetStatus) -> Fault {
     let passes = matches!(denied.refusal, Refusal::Concurrency | Refusal::Rate | Refusal::BudgetReserved);
     fault.retry = if passes { Retry::Same } else { Retry::Never };
     fault
+}
+
+/// What the refusing limit still lets pass.
+#[must_use]
+pub fn headroom(denied: &Denied, now: Now) -> Headroom {
+    let now_ms = u64::try_from(now.unix.as_millis()).unwrap_or(u64::MAX);
+    let room = Room {
+        limit: denied.limit,
+        remaining: denied.limit.saturating_sub(denied.used).saturating_sub(denied.reserved).max(0),
+        reset_ms: denied.resets_at_ms.map_or(0, |at| at.saturating_sub(now_ms)),
+    };
+    match denied.measure {
+        Measure::Requests => Headroom {
+            requests: Some(room),
+            tokens: None,
+        },
+        Measure::Tokens | Measure::InputTokens | Measure::OutputTokens => Headroom {
+            requests: None,
+            tokens: Some(room),
+        },
+        Measure::Concurrent | Measure::Money => Headroom::default(),
+    }
 }
 
 fn message(denied: &Denied) -> String {
