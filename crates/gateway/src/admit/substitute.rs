@@ -56,7 +56,8 @@ fn find(ask: &Ask<'_>, rule: RuleAt, planned: &Target, reason: &str) -> Option<S
         let ranked = &route.candidates;
         let plan = rights::priced(&route, Plan::new(ranked, &route.fallbacks)?).ok()?;
         let target = route.target(*plan.attempts().first()?)?;
-        carries(ask, target, planned).then(|| Substitute {
+        let other = target.deployment.name != planned.deployment.name;
+        (other && carries(ask, target, planned)).then(|| Substitute {
             reason: format!("from={}; reason={reason}", planned.deployment.name),
             planned: (Arc::clone(&route), plan),
         })

@@ -84,7 +84,7 @@ impl Spending {
         for budget in &typed.budgets {
             let mut instead = substitutes(&budget.on_exceed);
             for (from, to) in &budget.downgrade {
-                instead.entry(from.clone()).or_default().push(to.clone());
+                instead.entry(deployment_name(raw, from)).or_default().push(to.clone());
             }
             let terms = Terms::new(&budget.name, budget.when.as_deref(), instead)?;
             budgets.push(self::budget(budget, &terms, &raw.time_zone, &typed.increases)?);
@@ -145,6 +145,14 @@ impl Terms {
         let words = text.split(|sign: char| !sign.is_alphanumeric() && sign != '_');
         words.into_iter().any(|word| matches!(word, "model" | "provider"))
     }
+}
+
+/// `provider/upstream-model` of a model, whichever of its names was written.
+fn deployment_name(raw: &raw::Raw, name: &str) -> String {
+    raw.models.get(name).map_or_else(
+        || name.to_owned(),
+        |model| format!("{}/{}", model.provider, model.upstream_model.as_deref().unwrap_or(name)),
+    )
 }
 
 fn substitutes(on_exceed: &raw::OnExceed) -> BTreeMap<String, Vec<String>> {

@@ -159,7 +159,15 @@ impl Draft {
     /// QuotaExceeded, RateLimited, Unavailable.
     pub fn keep_up(&mut self) -> Result<(), Fault> {
         let Some(grant) = &mut self.grant else { return Ok(()) };
-        grant.keep_up().map_err(|why| refusal::fault(&why, grant.status()))
+        grant.keep_up().map_err(|why| {
+            let fault = refusal::fault(&why, grant.status());
+            // It is not one request that is too large: what was held for it is used up.
+            if fault.kind == FaultKind::QuotaExceeded {
+                fault.with_code("budget_exceeded")
+            } else {
+                fault
+            }
+        })
     }
 
     /// Nothing more will come: posts what was used. Once; later calls change nothing. What is given waits until that survives what the
