@@ -3,13 +3,16 @@
 
 mod aborts;
 mod faults;
+mod limits;
+mod queue;
 mod races;
+mod refusals;
+mod substitutes;
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tollgate_store::database::ledger::Row;
-use tollgate_tests::rig::Plan;
 use tollgate_tests::{Answer, Caller, Dialect, Rig, ledger};
 
 /// How long the shipper may take until a row is in the database.
@@ -19,15 +22,6 @@ const TOO_MUCH: u64 = 1_000_000_000;
 
 /// One US dollar, in the ledger's unit.
 const USD: i64 = 1_000_000_000;
-
-/// A plan whose models named `m*` have a price, with limits and budgets.
-fn plan(models: &str, rules: &str) -> Plan {
-    Plan {
-        head: rules.to_owned(),
-        models: models.to_owned(),
-        ..Plan::default()
-    }
-}
 
 /// How the budget stands that a call of this model meets, in the ledger's unit: what is used, and what is held. It is told by the refusal of
 /// a call that is too dear for it.

@@ -1,0 +1,180 @@
+//! Waiting in a limit's queue (GOVERNANCE section 6): served when room comes, in turn by team, gone when the caller is, and not for ever.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tollgate_tests::gate::Gate;
+use tollgate_tests::rig::{CALLER_KEY, Plan};
+use tollgate_tests::{Caller, Dialect, Rig};
+
+use super::code;
+
+const OTHER: &str = "key-of-the-other-team";
+
+async fn rig(gate: &Gate, rules: &str) -> Rig {
+    let mut plan = Plan {
+        head: format!("{rules}\nspending: {{ allow_unpriced: true }}"),
+        providers: format!(
+            "  gate: {{ base_url: \"http://{}/v1\", dialect: openai_chat, auth: none }}\n",
+            gate.address
+        ),
+        teams: "  other: { routes: [\"*\"], models: [\"*\"] }".into(),
+        keys: "  - { name: o, team: other, secret: env:KEY_O }".into(),
+        ..Plan::default()
+    };
+    plan.settings.env.push(("KEY_O".into(), OTHER.into()));
+    plan.start().await
+}
+
+async fn reach(gate: &Gate, seen: usize) {
+    while gate.seen() < seen {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_waits_and_is_served_when_room_comes() {
+    let gate = Gate::start().await;
+    let rig = rig(&gate, "limits: [{ name: l, concurrent: 1, on_exceed: { queue: 20s } }]").await;
+    let mut running = JoinSet::new();
+    for number in 0..6 {
+        let caller = rig.caller.clone();
+        running.spawn(async move { caller.ask(Dialect::ALL[number % 2], "gate/m", number % 3 == 0).await });
+    }
+    reach(&gate, 1).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(gate.seen(), 1, "one at a time");
+    gate.open();
+    for answer in running.join_all().await {
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+    }
+    assert_eq!(gate.seen(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rate_of_requests_and_of_tokens_is_waited_for_too() {
+    let gate = Gate::start().await;
+    gate.open();
+    for rule in ["requests: 2/second", "output_tokens: 5000/second"] {
+        let rig = rig(&gate, &format!("limits: [{{ name: l, {rule}, on_exceed: {{ queue: 20s }} }}]")).await;
+        let mut running = JoinSet::new();
+        for _ in 0..5 {
+            let caller = rig.caller.clone();
+            running.spawn(async move { caller.ask(Dialect::OpenAi, "gate/m", false).await.status });
+        }
+        assert_eq!(running.join_all().await, [200; 5], "{rule}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_too_long_is_told_so() {
+    let gate = Gate::start().await;
+    let rig = rig(&gate, "limits: [{ name: l, concurrent: 1, on_exceed: { queue: 200ms } }]").await;
+    let first = rig.caller.clone();
+    let first = tokio::spawn(async move { first.ask(Dialect::OpenAi, "gate/m", false).await.status });
+    reach(&gate, 1).await;
+    for caller in Dialect::ALL {
+        let answer = rig.caller.ask(caller, "gate/m", true).await;
+        assert_eq!(
+            (answer.status, code(caller, &answer).as_str()),
+            (429, "queue_timeout"),
+            "{:?}",
+            answer.body
+        );
+        assert_eq!(
+            (answer.header("x-should-retry"), answer.header("retry-after").is_empty()),
+            ("true", false)
+        );
+        assert!(Duration::from_millis(200) <= answer.took);
+        assert_eq!(answer.json()["error"]["details"]["rule"], "l");
+    }
+    gate.open();
+    assert_eq!(first.await.unwrap(), 200);
+    assert_eq!(gate.seen(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_is_not_waited_for() {
+    let gate = Gate::start().await;
+    let rig = rig(&gate, "limits: [{ name: l, concurrent: 1, on_exceed: { queue: 20s } }]").await;
+    let ask = || {
+        let caller = rig.caller.clone();
+        tokio::spawn(async move { caller.ask(Dialect::OpenAi, "gate/m", false).await.status })
+    };
+    let first = ask();
+    reach(&gate, 1).await;
+    let leaves = ask();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let last = ask();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    leaves.abort();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    gate.open();
+    assert_eq!((first.await.unwrap(), last.await.unwrap()), (200, 200));
+    assert_eq!(gate.seen(), 2, "the call of one who had left was sent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn teams_take_turns() {
+    let gate = Gate::start().await;
+    let rig = rig(&gate, "limits: [{ name: l, concurrent: 1, on_exceed: { queue: 20s } }]").await;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let mut running = JoinSet::new();
+    // One that runs, four of the same team behind it, and one of another team behind those.
+    for (team, key) in [
+        ("a", CALLER_KEY),
+        ("a", CALLER_KEY),
+        ("a", CALLER_KEY),
+        ("a", CALLER_KEY),
+        ("a", CALLER_KEY),
+        ("b", OTHER),
+    ] {
+        let (caller, order) = (Caller::new(rig.gateway.address, key), Arc::clone(&order));
+        running.spawn(async move {
+            let status = caller.ask(Dialect::OpenAi, "gate/m", false).await.status;
+            order.lock().unwrap().push(team);
+            status
+        });
+        reach(&gate, 1).await;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    gate.open();
+    assert_eq!(running.join_all().await, [200; 6]);
+    let order = order.lock().unwrap().clone();
+    let place = order.iter().position(|team| *team == "b").unwrap();
+    assert!(place <= 3, "{order:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_comes_later_does_not_overtake_who_waits() {
+    let gate = Gate::start().await;
+    let rig = rig(&gate, "limits: [{ name: l, concurrent: 1, on_exceed: { queue: 20s } }]").await;
+    let mut late = JoinSet::new();
+    let waiting = {
+        let caller = rig.caller.clone();
+        let first = rig.caller.clone();
+        late.spawn(async move { first.ask(Dialect::OpenAi, "gate/m", false).await.status });
+        reach(&gate, 1).await;
+        tokio::spawn(async move { caller.ask(Dialect::OpenAi, "gate/m", false).await.status })
+    };
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    gate.open();
+    // A crowd that asks again and again.
+    let done = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    for _ in 0..8 {
+        let (caller, done) = (Caller::new(rig.gateway.address, OTHER), Arc::clone(&done));
+        late.spawn(async move {
+            for _ in 0..10 {
+                assert_eq!(caller.ask(Dialect::OpenAi, "gate/m", false).await.status, 200);
+                done.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            }
+            200
+        });
+    }
+    assert_eq!(waiting.await.unwrap(), 200);
+    let before = done.load(std::sync::atomic::Ordering::SeqCst);
+    late.join_all().await;
+    println!("overtaken by {before} of 80");
+    assert!(before < 8, "{before} of 80 came later and were served before it");
+}
