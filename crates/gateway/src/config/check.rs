@@ -19,14 +19,15 @@ mod routes;
 mod rules;
 
 /// Checks a config that has the right shape. `document` is the tree that `raw` was read from; `written` the one before pruning, whose names
-/// count as known, so that one mistake is told once.
-pub(super) fn check(raw: &Raw, document: &Document, written: &Document, world: &World<'_>) -> Vec<Problem> {
+/// count as known, so that one mistake is told once; `text` is the file.
+pub(super) fn check(raw: &Raw, (document, written, text): (&Document, &Document, &str), world: &World<'_>) -> Vec<Problem> {
     let untouched = document == written;
     let mut context = Context {
         raw,
         document,
         names: Names::of(written),
         world,
+        text,
         untouched,
         problems: Vec::new(),
     };
@@ -71,6 +72,8 @@ struct Context<'a> {
     document: &'a Document,
     names: Names,
     world: &'a World<'a>,
+    /// The file.
+    text: &'a str,
     /// Whether nothing at all was pruned.
     untouched: bool,
     problems: Vec<Problem>,
@@ -104,6 +107,28 @@ impl Context<'_> {
 
     fn complaint(&mut self, path: &Path, complaint: Complaint) {
         self.report(path, Severity::Error, complaint, false);
+    }
+
+    /// An error inside a text of the file: at its place there, where the text stands on one line as it is.
+    fn error_inside(&mut self, path: &Path, value: &str, (line, column): (u32, u32), complaint: Complaint) {
+        let mark = self.document.place(path).mark;
+        let source = self.text.lines().nth(mark.line.saturating_sub(1)).unwrap_or_default();
+        let before: usize = source.chars().take(mark.column.saturating_sub(1)).map(char::len_utf8).sum();
+        let source = source.get(before..).unwrap_or_default();
+        let unquoted = source.strip_prefix(['"', '\'']);
+        let shift = match unquoted {
+            Some(inside) if inside.starts_with(value) => Some(1),
+            _ if source.starts_with(value) => Some(0),
+            _ => None,
+        };
+        let Some(shift) = shift else {
+            let reason = format!("in line {line}, column {column} of the text: {}", complaint.reason);
+            return self.complaint(path, Complaint { reason, ..complaint });
+        };
+        self.complaint(path, complaint);
+        if let Some(problem) = self.problems.last_mut() {
+            problem.column = mark.column + shift + usize::try_from(column.saturating_sub(1)).unwrap_or(0);
+        }
     }
 
     fn report(&mut self, path: &Path, severity: Severity, complaint: Complaint, at_key: bool) {

@@ -92,7 +92,7 @@ pub fn read(text: &str, world: &World<'_>) -> Checked {
             });
         }
         if let Some(read) = &read {
-            problems.extend(check::check(read, &document, &written, world));
+            problems.extend(check::check(read, (&document, &written, text), world));
         }
         raw = read;
     }

@@ -1,13 +1,15 @@
 //! Limits, budgets and where alerts go: names that are given once, amounts that admit something, substitutes that exist, and conditions
-//! that speak of what there is. Whether a condition is CEL at all is not judged here.
+//! that can be worked out, can be true, and speak of what there is.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+use tollgate_policy::rules::Condition;
+
 use super::super::document::Path;
 use super::super::raw::{Budget, Dimension, Limit, OnExceed, OnExceedMap, Price, Window};
 use super::super::suggest::did_you_mean;
-use super::super::units::shown;
+use super::super::units::{Complaint, shown};
 use super::Context;
 use crate::alerts::{self, SECRET_BYTES_MIN};
 
@@ -80,10 +82,23 @@ fn scope(context: &mut Context<'_>, path: &Path, per: &[Dimension], when: Option
     }
     let Some(when) = when else { return };
     let path = path.key("when");
-    match when.trim() {
-        "" => context.error(&path, "the condition is empty", "write one, or leave when out"),
-        "false" => context.warning(&path, "the condition is never true", "mend it, or remove the rule"),
-        _ => compared(context, &path, when),
+    if when.trim().is_empty() {
+        context.error(&path, "the condition is empty", "write one, or leave when out");
+        return;
+    }
+    match Condition::compile(when) {
+        Err(error) => {
+            let (reason, remedy) = match error.message.rsplit_once("; ") {
+                Some((reason, remedy)) => (reason.to_owned(), Some(remedy.to_owned())),
+                None => (error.message, None),
+            };
+            let at = (error.position.line, error.position.column);
+            context.error_inside(&path, when, at, Complaint { reason, remedy });
+        }
+        Ok(condition) if condition.constant() == Some(false) => {
+            context.warning(&path, "the condition is never true", "mend it, or remove the rule");
+        }
+        Ok(_) => compared(context, &path, when),
     }
 }
 
