@@ -8,6 +8,7 @@ mod queue;
 mod races;
 mod refusals;
 mod substitutes;
+mod tokens;
 
 use std::time::{Duration, Instant};
 

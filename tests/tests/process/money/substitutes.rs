@@ -27,7 +27,7 @@ async fn rig(rules: &str) -> Rig {
     plan.start().await
 }
 
-fn answered_by<'a>(answer: &'a Answer) -> (u16, &'a str, &'a str) {
+fn answered_by(answer: &Answer) -> (u16, &str, &str) {
     (
         answer.status,
         answer.header("x-tollgate-model"),
