@@ -19,6 +19,7 @@ HERE = pathlib.Path(__file__).parent
 ENVIRONMENTS = pathlib.Path(os.environ["TOLLGATE_TEST_DIR"]).absolute() / "sdk"
 SUITES = ["first-minute", "python-current", "python-previous", "node-current", "node-previous"]
 NARROW_KEY = "tests-narrow-key-0123456789abcdef"
+POOR_KEY = "tests-poor-key-0123456789abcdef"
 BODY_MAX = "1MiB"
 #: A provider that limits the gateway is left alone for a while; tests of that take one that nobody else uses.
 FRESH_PROVIDERS = 12
@@ -63,8 +64,15 @@ def config(simulator):
         "spending": {"allow_unpriced": True},
         "providers": providers,
         "routes": routes,
-        "teams": {"narrow": {"models": ["mock/echo"]}},
-        "keys": [{"name": "narrow", "team": "narrow", "secret": "env:TESTS_NARROW_KEY"}],
+        # A cent each; who is poor may spend less on one call, and has one of the other model an hour.
+        "models": {name: {"provider": "via-openai", "upstream_model": "echo", "price": {"input": 0, "output": 0, "requests": 10_000}} for name in ("cent", "rare")},
+        "budgets": [{"name": "poor", "when": 'team == "poor" && route == "cent"', "amount": "0.001 USD", "window": "request"}],
+        "limits": [{"name": "seldom", "per": ["tag:test"], "when": 'team == "poor" && route == "rare"', "requests": "1/hour"}],
+        "teams": {"narrow": {"models": ["mock/echo"]}, "poor": {"models": ["*"]}},
+        "keys": [
+            {"name": "narrow", "team": "narrow", "secret": "env:TESTS_NARROW_KEY"},
+            {"name": "poor", "team": "poor", "secret": "env:TESTS_POOR_KEY"},
+        ],
     }
 
 
@@ -118,11 +126,11 @@ def run_with_gateway(kind, version, words, direct):
     with tempfile.TemporaryDirectory(prefix="tollgate-sdk-") as folder, Simulator(folder) as simulator:
         # Settings of the SDKs that the developer has for other purposes.
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "ANTHROPIC_"))}
-        env = {**clean, "TESTS_SIMULATOR": simulator.url, "TESTS_KEY": CALLER_KEY, "TESTS_NARROW_KEY": NARROW_KEY}
+        env = {**clean, "TESTS_SIMULATOR": simulator.url, "TESTS_KEY": CALLER_KEY, "TESTS_NARROW_KEY": NARROW_KEY, "TESTS_POOR_KEY": POOR_KEY}
         run = run_python if kind == "python" else run_node
         if direct:
             return run(version, env, words)
-        with Gateway(folder, config(simulator.url), env={"TESTS_NARROW_KEY": NARROW_KEY}) as gateway:
+        with Gateway(folder, config(simulator.url), env={"TESTS_NARROW_KEY": NARROW_KEY, "TESTS_POOR_KEY": POOR_KEY}) as gateway:
             passed, failed = run(version, {**env, "TESTS_GATEWAY": gateway.url}, words)
             for trouble in gateway.troubles():
                 failed += 1

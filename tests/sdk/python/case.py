@@ -16,7 +16,7 @@ import uuid
 SIMULATOR = os.environ["TESTS_SIMULATOR"]
 #: Absent: the tests talk to the simulator itself, to be tested themselves.
 GATEWAY = os.environ.get("TESTS_GATEWAY")
-KEY, NARROW_KEY = os.environ["TESTS_KEY"], os.environ["TESTS_NARROW_KEY"]
+KEY, NARROW_KEY, POOR_KEY = (os.environ[f"TESTS_{name}KEY"] for name in ("", "NARROW_", "POOR_"))
 FRESH, FAILING = itertools.count(), itertools.count(60)
 OUTSIDE = ("via-openai", "via-anthropic")
 EVERYWHERE = ("mock", *OUTSIDE)

@@ -5,7 +5,7 @@ import time
 import anthropic
 from anthropic import _exceptions as kinds
 
-from case import EVERYWHERE, GATEWAY, KEY, NARROW_KEY, OUTSIDE, each, marker
+from case import EVERYWHERE, GATEWAY, KEY, NARROW_KEY, OUTSIDE, POOR_KEY, each, marker
 from test_anthropic import BASE_URL, Anthropic, user
 
 #: The class was renamed between the two major versions.
@@ -181,6 +181,16 @@ class Access(Anthropic):
             with self.subTest(model=model), self.assertRaises(anthropic.NotFoundError) as caught:
                 self.call(KEY, model)
             self.assertEqual(caught.exception.body["error"]["type"], "not_found_error")
+
+    def test_no_money_is_not_asked_for_again(self):
+        began = time.monotonic()
+        with anthropic.Anthropic(base_url=BASE_URL, api_key=POOR_KEY, max_retries=5) as client:
+            with self.assertRaises(anthropic.APIStatusError) as caught:
+                client.messages.create(model="cent", messages=[user("x")], max_tokens=50)
+        error = caught.exception.body["error"]
+        self.assertEqual((caught.exception.status_code, error["type"]), (402, "billing_error"))
+        self.assertEqual(error["details"]["code"], "request_exceeds_budget")
+        self.assertLess(time.monotonic() - began, 1.5)
 
     def test_forbidden_models(self):
         self.assertEqual(self.call(NARROW_KEY, "mock/echo").content[0].text, "x")

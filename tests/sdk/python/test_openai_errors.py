@@ -4,7 +4,7 @@ import time
 
 import openai
 
-from case import EVERYWHERE, GATEWAY, KEY, NARROW_KEY, OUTSIDE, each, marker
+from case import EVERYWHERE, GATEWAY, KEY, NARROW_KEY, OUTSIDE, POOR_KEY, each, marker
 from test_openai import BASE_URL, OpenAI, user
 
 
@@ -190,6 +190,33 @@ class Access(OpenAI):
             with self.subTest(model=model), self.assertRaises(openai.PermissionDeniedError) as caught:
                 self.call(NARROW_KEY, model)
             self.assertEqual(caught.exception.code, "model_not_allowed")
+
+    def poor(self, model, test, retries):
+        """Asks as one who is poor: the answer or the error, and how long it took."""
+        headers = {"x-tollgate-tags": f"test={test}"}
+        began = time.monotonic()
+        with openai.OpenAI(base_url=BASE_URL, api_key=POOR_KEY, max_retries=retries, default_headers=headers) as client:
+            try:
+                said = client.chat.completions.create(model=model, messages=[user("x")])
+            except openai.APIStatusError as error:
+                said = error
+        return said, time.monotonic() - began
+
+    def test_no_money_is_not_asked_for_again(self):
+        error, took = self.poor("cent", marker(), 5)
+        self.assertIs(type(error), openai.APIStatusError)
+        self.assertEqual((error.status_code, error.code), (402, "request_exceeds_budget"))
+        self.assertEqual(error.body["details"]["rule"], "poor")
+        # Five retries would have paused for several seconds.
+        self.assertLess(took, 1.5)
+
+    def test_a_limit_is_a_rate_limit(self):
+        test = marker()
+        self.assertEqual(self.poor("rare", test, 0)[0].choices[0].message.content, "x")
+        error, _ = self.poor("rare", test, 0)
+        self.assertIs(type(error), openai.RateLimitError)
+        self.assertEqual((error.code, error.response.headers["x-ratelimit-remaining-requests"]), ("rate_limit_exceeded", "0"))
+        self.assertEqual((error.body["details"]["rule"], error.body["details"]["scope_id"]), ("seldom", test))
 
     def test_too_large(self):
         with self.assertRaises(openai.APIStatusError) as caught:
