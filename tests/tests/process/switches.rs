@@ -39,7 +39,7 @@ async fn stage(providers: String, more: &str) -> Stage {
         .iter()
         .map(|(route, model, _)| format!("  {route}: {{ targets: [{{ model: openai/{model} }}] }}\n"))
         .collect();
-    routes += "  echo: { targets: [{ model: openai/echo }] }\n  other: { targets: [{ model: anthropic/stream-2000-10ms }] }\n";
+    routes += "  echo: { targets: [{ model: openai/echo }] }\n  other: { targets: [{ model: anthropic/stream-1999-10ms }] }\n";
     let plan = Plan {
         providers,
         routes: routes + more,
@@ -151,7 +151,9 @@ async fn a_switch_refuses_new_calls_and_ends_those_under_way_where_it_says_so() 
             });
         }
         for (_, model, _) in ROUTES {
+            let began = Instant::now();
             while stage.rig.bill(model).iter().all(|line| line["outcome"] != "open") {
+                assert!(began.elapsed() < Duration::from_secs(10), "{scope} {named}: {model} is not asked");
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
@@ -191,8 +193,11 @@ async fn a_switch_refuses_new_calls_and_ends_those_under_way_where_it_says_so() 
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
-        let told = stage.rig.gateway.lines_with("disabled_by_admin").len();
-        assert!(before + 3 < told, "{scope} {named}: {told} records of it, {before} before");
+        let began = Instant::now();
+        while stage.rig.gateway.lines_with("disabled_by_admin").len() <= before + 3 {
+            assert!(began.elapsed() < WITHIN, "{scope} {named}: a record does not say why");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         if scope == "all" {
             let (rest, _) = bystander.rest().await;
             assert!(String::from_utf8_lossy(&rest).contains("disabled_by_admin"));
@@ -203,7 +208,14 @@ async fn a_switch_refuses_new_calls_and_ends_those_under_way_where_it_says_so() 
             );
         }
         drop(bystander);
+        let cleared = || stage.rig.gateway.lines_with(": 0 kill switches are on").len();
+        let before = cleared();
         stage.switch(&[], "block_new");
+        let began = Instant::now();
+        while cleared() == before {
+            assert!(began.elapsed() < WITHIN, "{scope} {named}: the switches stay on");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         stage.answers(&stage.marked, "echo", 200).await;
     }
     assert_eq!(stage.rig.gateway.metric("tollgate_panics", "").await, 0.0);
