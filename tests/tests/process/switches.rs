@@ -174,9 +174,8 @@ async fn a_switch_refuses_new_calls_and_ends_those_under_way_where_it_says_so() 
         stage.switch(&switches, "abort_inflight");
         for _ in ROUTES {
             let ended = tokio::time::timeout(WITHIN, running.join_next()).await;
-            let Ok(Some(Ok((route, stream, answer, at)))) = ended else {
-                panic!("{scope} {named}: {} exchanges go on", running.len());
-            };
+            assert!(ended.is_ok(), "{scope} {named}: {} exchanges go on", running.len());
+            let (route, stream, answer, at) = ended.unwrap().unwrap().unwrap();
             slowest = slowest.max(at.saturating_duration_since(switched));
             if stream {
                 let text = String::from_utf8_lossy(&answer.body);
