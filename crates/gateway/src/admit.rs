@@ -9,7 +9,7 @@ mod substitute;
 
 use std::sync::Arc;
 
-use tollgate_policy::accounts::Part;
+use tollgate_policy::accounts::{Met, Part};
 use tollgate_policy::plan::Plan;
 use tollgate_policy::switches::{self, Switch, Switches};
 use tollgate_upstream::deployment::Deployment;
@@ -25,7 +25,7 @@ use crate::refusal;
 use crate::switchboard::{self, Switchboard};
 
 use ask::Ask;
-use demand::{facts, subject};
+use demand::{facts, scoped, subject};
 
 /// What stages 3 and 6 look at.
 #[derive(Clone, Copy)]
@@ -46,6 +46,7 @@ pub struct Desk<'a> {
 pub struct Pass {
     route: Arc<Route>,
     entrance: Entrance,
+    met: Met,
 }
 
 /// Leave to send: made only here, when what it may cost is held.
@@ -117,8 +118,7 @@ pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pas
     let spending = &desk.config.spending;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
     let subject = subject(desk.caller, &route, &tags);
-    let facts = facts(desk, &route, call);
-    let scoped = spending.rules.scoped(&subject, Part::Call, |rule| spending.applies(rule, &facts));
+    let scoped = scoped(desk, &subject, Part::Call, || facts(desk, &route, call));
     let key = desk.caller.key_id().zip(desk.caller.max_concurrency());
     let entered = || desk.books.enter(clock::now(), &scoped, key).map_err(NotReserved::Denied);
     let entrance = match entered() {
@@ -126,7 +126,8 @@ pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pas
         entrance => entrance,
     };
     let entrance = entrance.map_err(|why| refused(desk, &why, draft))?;
-    Ok(Pass { route, entrance })
+    let met = scoped.met();
+    Ok(Pass { route, entrance, met })
 }
 
 /// Holds what the plan may cost at its dearest, for the caller and for the first deployment that has room. Where a rule lets another model
@@ -135,10 +136,10 @@ pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pas
 /// # Errors
 /// QuotaExceeded, RateLimited, Forbidden for a model without a price, Unavailable when the hold cannot be written down.
 pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, draft: &mut Draft) -> Result<(Leave, Grant), Fault> {
-    let Pass { route, entrance } = pass;
+    let route = Arc::clone(&pass.route);
     let plan = rights::priced(&route, plan)?;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
-    let ask = Ask::new(desk, call, &tags, (entrance, draft.record().request_id.clone()));
+    let ask = Ask::new(desk, call, &tags, pass, draft.record().request_id.clone());
     let (mut chosen, reason) = match substitute::for_fullness(&ask, &route, &plan) {
         Some(substitute) => (substitute.planned, Some(substitute.reason)),
         None => ((Arc::clone(&route), plan), None),

@@ -26,7 +26,7 @@ pub use denied::{Denied, Refusal};
 pub use holds::{Expired, Moved, Settled};
 use holds::{Held, Open, Role};
 use meters::Line;
-pub use meters::{Measure, Part, RuleAt, RuleSet, Scoped};
+pub use meters::{Measure, Met, Part, RuleAt, RuleSet, Scoped};
 pub use recovery::Recovery;
 pub use standing::{BudgetStanding, Headroom, Room, Standing};
 
@@ -258,9 +258,14 @@ impl Accounts {
     /// The account of a line, opened if need be, and come to `now`.
     fn account(&mut self, now: i64, scoped: &Scoped<'_>, line: Line) -> Option<(AccountId, &mut Account)> {
         let meter = scoped.rules.meter(line.meter)?;
-        let id = self.seat(now, line.account, meter.family);
         let version = scoped.rules.version();
-        if !self.accounts.contains_key(&id) {
+        let known = self.accounts.contains_key(&line.account);
+        let id = if known {
+            line.account
+        } else {
+            self.seat(now, line.account, meter.family)
+        };
+        if !known && !self.accounts.contains_key(&id) {
             let before = self.dormant.remove(&id).unwrap_or_default();
             let scope = if id == line.account {
                 scoped.scope(meter.rule)
@@ -276,10 +281,10 @@ impl Accounts {
         Some((id, account))
     }
 
-    /// The id itself, while there is room for it; else that of all others.
+    /// Of an account that is not open: the id itself, while there is room for it; else that of all others.
     fn seat(&mut self, now: i64, id: AccountId, family: Family) -> AccountId {
         let full = |accounts: &Self| accounts.population.get(&family).copied().unwrap_or(0) >= accounts.capacity;
-        if self.accounts.contains_key(&id) || !full(self) {
+        if !full(self) {
             return id;
         }
         if now - self.swept_ms >= SWEEP_EVERY_MS {

@@ -3,14 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tollgate_policy::accounts::{BudgetStanding, Demand, Headroom, Part, Scoped};
+use tollgate_policy::accounts::{BudgetStanding, Demand, Headroom, Met, Part, Scoped};
 use tollgate_policy::money::NanoUsd;
 use tollgate_policy::plan::Plan;
 use tollgate_policy::rules::Facts;
 use tollgate_policy::scopes::Subject;
 
-use super::demand::{Needs, demand};
-use super::{Desk, Leave};
+use super::demand::{Care, Needs, demand, scoped};
+use super::{Desk, Leave, Pass};
 use crate::books::{Entrance, Grant, NotReserved, Order};
 use crate::config::snapshot::{Route, Target};
 use crate::ingress::Call;
@@ -28,6 +28,8 @@ pub(super) struct Ask<'a> {
     pub(super) call: &'a Call,
     needs: Needs,
     tags: &'a [(&'a str, &'a str)],
+    /// What the call met at the entrance, by the route that it entered for.
+    met: (Arc<Route>, Met),
     /// Taken by the hold; there again after a refusal.
     entrance: Mutex<Option<Entrance>>,
     request_id: String,
@@ -44,12 +46,14 @@ pub(super) struct Held {
 }
 
 impl<'a> Ask<'a> {
-    pub(super) fn new(desk: Desk<'a>, call: &'a Call, tags: &'a [(&'a str, &'a str)], (entrance, request_id): (Entrance, String)) -> Self {
+    pub(super) fn new(desk: Desk<'a>, call: &'a Call, tags: &'a [(&'a str, &'a str)], pass: Pass, request_id: String) -> Self {
+        let Pass { route, entrance, met } = pass;
         Self {
             desk,
             call,
             needs: Needs::of(desk, call),
             tags,
+            met: (route, met),
             entrance: Mutex::new(Some(entrance)),
             request_id,
         }
@@ -79,21 +83,25 @@ impl<'a> Ask<'a> {
             return Err(NotReserved::Nothing);
         };
         let subject = self.subject(route, first);
-        let facts = self.facts(route, first);
         let spending = &desk.config.spending;
-        let whole = spending.rules.scoped(&subject, Part::Call, |rule| spending.applies(rule, &facts));
-        let attempt = spending
-            .rules
-            .scoped(&subject, Part::Attempt, |rule| spending.applies(rule, &facts));
+        let whole = self.own(&subject, (route, first));
+        let attempt = scoped(desk, &subject, Part::Attempt, || self.facts(route, first));
         let parts = [&whole, &attempt];
-        let governed = whole.rules().chain(attempt.rules()).next().is_some();
-        let (strict, affordable) = if governed {
+        let governed = !whole.is_empty() || !attempt.is_empty();
+        let by_size = whole.counts_size() || attempt.counts_size();
+        let (strict, affordable) = if by_size {
             desk.books.tightness(desk.now, &parts)
         } else {
             (false, None)
         };
         let (output, unsaid) = self.needs.output(first);
-        let dearest = |output: u64| self.dearest(route, plan, output, strict);
+        let mut targets = plan.attempts().iter().filter_map(|id| route.target(*id));
+        let care = match strict {
+            true => Care::Strict,
+            false if by_size || targets.any(|target| target.price.is_some()) => Care::Calibrated,
+            false => Care::Rough,
+        };
+        let dearest = |output: u64| self.dearest(route, plan, output, care);
         let clamped = affordable.and_then(|most| clamp(output, most, dearest));
         let demand = dearest(clamped.unwrap_or(output));
         let Some(entrance) = lock(&self.entrance).take() else {
@@ -134,11 +142,18 @@ impl<'a> Ask<'a> {
 
     /// How the budgets stand that a call of that deployment meets.
     pub(super) fn budgets(&self, route: &Route, target: &Target) -> Vec<BudgetStanding> {
-        let spending = &self.desk.config.spending;
-        let (subject, facts) = (self.subject(route, target), self.facts(route, target));
-        let applies = |rule| spending.applies(rule, &facts);
-        let parts: [Scoped<'_>; 2] = [Part::Call, Part::Attempt].map(|part| spending.rules.scoped(&subject, part, applies));
-        self.desk.books.budgets(self.desk.now, &[&parts[0], &parts[1]])
+        let subject = self.subject(route, target);
+        let whole = scoped(self.desk, &subject, Part::Call, || self.facts(route, target));
+        let attempt = scoped(self.desk, &subject, Part::Attempt, || self.facts(route, target));
+        self.desk.books.budgets(self.desk.now, &[&whole, &attempt])
+    }
+
+    /// The accounts of the call itself: those that it met at the entrance, unless another route is asked for.
+    fn own<'s>(&'s self, subject: &'s Subject<'s>, (route, first): (&'s Arc<Route>, &'s Target)) -> Scoped<'s> {
+        match &self.met {
+            (entered, met) if Arc::ptr_eq(entered, route) => self.desk.config.spending.rules.again(subject, met),
+            _ => scoped(self.desk, subject, Part::Call, || self.facts(route, first)),
+        }
     }
 
     fn subject<'s>(&'s self, route: &'s Route, target: &'s Target) -> Subject<'s> {
@@ -158,9 +173,9 @@ impl<'a> Ask<'a> {
     }
 
     /// The most of everything that any attempt of the plan may need.
-    fn dearest(&self, route: &Route, plan: &Plan, output: u64, strict: bool) -> Demand {
+    fn dearest(&self, route: &Route, plan: &Plan, output: u64, care: Care) -> Demand {
         let targets = plan.attempts().iter().filter_map(|id| route.target(*id));
-        let demands = targets.map(|target| demand(target, &self.needs.estimate(target, output, strict)));
+        let demands = targets.map(|target| demand(target, &self.needs.estimate(target, output, care)));
         demands.fold(Demand::default(), |most, one| Demand {
             input_tokens: most.input_tokens.max(one.input_tokens),
             output_tokens: most.output_tokens.max(one.output_tokens),
@@ -210,18 +225,15 @@ pub(super) fn next<'a>(
 impl Again<'_> {
     /// The accounts that it meets, and what it may need.
     pub(super) fn with_scoped<T>(&self, with: impl FnOnce(&Scoped<'_>, Demand) -> T) -> T {
-        let spending = &self.desk.config.spending;
-        let facts = Facts {
+        let facts = || Facts {
             model: &self.target.deployment.name,
             provider: &self.target.deployment.provider,
             ..super::facts(self.desk, self.route, self.call)
         };
-        let scoped = spending
-            .rules
-            .scoped(&self.subject, Part::Attempt, |rule| spending.applies(rule, &facts));
+        let scoped = scoped(self.desk, &self.subject, Part::Attempt, facts);
         let needs = Needs::of(self.desk, self.call);
         let (output, _) = needs.output(self.target);
-        with(&scoped, demand(self.target, &needs.estimate(self.target, output, false)))
+        with(&scoped, demand(self.target, &needs.estimate(self.target, output, Care::Calibrated)))
     }
 }
 

@@ -1,7 +1,11 @@
 //! What a call is about to need, as far as that can be told before it is made: facts for conditions, the values that it is counted by,
 //! and upper estimates of its tokens.
 
-use tollgate_policy::accounts::Demand;
+use std::cell::LazyCell;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use tollgate_policy::accounts::{Demand, Part, Scoped};
 use tollgate_policy::estimate::{Estimate, InputTokens};
 use tollgate_policy::rules::Facts;
 use tollgate_policy::scopes::Subject;
@@ -16,6 +20,8 @@ use crate::ledger::lock;
 
 /// Searches of the web that a request with the tool for it may make where it does not say.
 const WEB_SEARCHES: u64 = 10;
+/// A larger body is weighed in any case.
+const ROUGH_BYTES_MAX: usize = 128 << 10;
 
 /// The values that a call is counted by, before there is an attempt.
 pub(super) fn subject<'a>(caller: &'a Caller, route: &'a Route, tags: &'a [(&'a str, &'a str)]) -> Subject<'a> {
@@ -59,9 +65,18 @@ pub(super) fn facts<'a>(desk: Desk<'a>, route: &'a Route, call: &'a Call) -> Fac
     }
 }
 
+/// The accounts that a call meets. What conditions may ask is put together only for a rule that has one.
+pub(super) fn scoped<'a>(desk: Desk<'a>, subject: &'a Subject<'a>, part: Part, facts: impl FnOnce() -> Facts<'a>) -> Scoped<'a> {
+    let facts = LazyCell::new(facts);
+    let spending = &desk.config.spending;
+    let applies = |rule| !spending.is_conditional(rule) || spending.applies(rule, &facts);
+    spending.rules.scoped(subject, part, applies)
+}
+
 /// What a call may take, whichever deployment answers.
 pub(super) struct Needs {
-    sizes: Sizes,
+    body: Bytes,
+    sizes: OnceLock<Sizes>,
     /// What the caller limits its output to.
     limit: Option<u64>,
     /// What is written where it does not.
@@ -81,7 +96,8 @@ impl Needs {
             .is_some_and(|tools| tools.text(body).contains("web_search"))
             || call.envelope.field("web_search_options").is_some();
         Self {
-            sizes: sizes::scan(body),
+            body: call.body.clone(),
+            sizes: OnceLock::new(),
             limit: call.envelope.max_tokens,
             usual: desk.config.spending.output_cap,
             choices: call.envelope.count("n", body).unwrap_or(1).max(1),
@@ -93,27 +109,51 @@ impl Needs {
         }
     }
 
+    /// What the body weighs; found out once, and not at all for a rough estimate of a body that can hold no picture worth telling apart.
+    fn sizes(&self, care: Care) -> Sizes {
+        if care == Care::Rough && self.body.len() <= ROUGH_BYTES_MAX {
+            return Sizes {
+                text_bytes: self.body.len() as u64,
+                messages: 1,
+                ..Sizes::default()
+            };
+        }
+        *self.sizes.get_or_init(|| sizes::scan(&self.body))
+    }
+
     /// The output that a deployment may give at most, and whether that has to be said to it.
     pub(super) fn output(&self, target: &Target) -> (u64, bool) {
         let model = target.deployment.output_tokens_max().unwrap_or(u64::MAX);
         (self.limit.unwrap_or(self.usual).min(model), self.limit.is_none())
     }
 
-    /// What a deployment may take with that much output. `strict`: an upper bound whatever the text is.
-    pub(super) fn estimate(&self, target: &Target, output: u64, strict: bool) -> Estimate {
+    /// What a deployment may take with that much output.
+    pub(super) fn estimate(&self, target: &Target, output: u64, care: Care) -> Estimate {
         let model = &target.deployment.name;
-        let input = match strict {
-            true => InputTokens::strict(&self.sizes, model),
-            false => InputTokens::calibrated(&self.sizes, model, &lock(&target.calibration)),
+        let sizes = self.sizes(care);
+        let input = match care {
+            Care::Strict => InputTokens::strict(&sizes, model),
+            Care::Calibrated | Care::Rough => InputTokens::calibrated(&sizes, model, &lock(&target.calibration)),
         };
         Estimate {
-            cache_write_1h: self.sizes.cache_1h,
+            cache_write_1h: sizes.cache_1h,
             n: self.choices,
             service_tier: self.tier,
             web_searches: self.web_searches,
             ..Estimate::new(input, output)
         }
     }
+}
+
+/// How carefully a call is estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// Nothing is decided by it, and it costs nothing that we know of: by the body's length.
+    Rough,
+    /// By what the model's texts have taken lately.
+    Calibrated,
+    /// An upper bound whatever the text is.
+    Strict,
 }
 
 /// The tokens and the money of an estimate.

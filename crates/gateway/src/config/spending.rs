@@ -94,6 +94,12 @@ impl Spending {
         Ok(spending)
     }
 
+    /// Whether a rule applies to some calls only: then it has to be told what the call is like.
+    #[must_use]
+    pub fn is_conditional(&self, rule: RuleAt) -> bool {
+        self.terms(rule).is_some_and(|terms| terms.when.is_some())
+    }
+
     /// Whether a rule applies to a call. Where its condition cannot be computed it does not.
     #[must_use]
     pub fn applies(&self, rule: RuleAt, facts: &Facts<'_>) -> bool {

@@ -61,6 +61,8 @@ pub(super) struct Meter {
     pub(super) family: Family,
     pub(super) gauge: Gauge,
     of_attempt: bool,
+    /// The one account of a rule without dimensions.
+    only: Option<AccountId>,
 }
 
 /// How a meter's accounts count.
@@ -88,6 +90,10 @@ pub struct Scoped<'a> {
     pub(super) subject: &'a Subject<'a>,
     pub(super) lines: SmallVec<[Line; 8]>,
 }
+
+/// The accounts that a call met, without the call: it meets the same ones again, and their ids are not computed a second time.
+#[derive(Debug, Clone, Default)]
+pub struct Met(SmallVec<[Line; 8]>);
 
 impl RuleSet {
     /// Takes the rules apart. Of two sets the one with the higher version is the newer: it decides how accounts count from then on.
@@ -180,7 +186,7 @@ impl RuleSet {
             if applies {
                 lines.push(Line {
                     meter: at,
-                    account: meter.family.account(&values),
+                    account: meter.only.unwrap_or_else(|| meter.family.account(&values)),
                 });
             }
         }
@@ -188,6 +194,16 @@ impl RuleSet {
             rules: self,
             subject,
             lines,
+        }
+    }
+
+    /// The accounts that a call met before, under these same rules and with the same values.
+    #[must_use]
+    pub fn again<'a>(&'a self, subject: &'a Subject<'a>, met: &Met) -> Scoped<'a> {
+        Scoped {
+            rules: self,
+            subject,
+            lines: met.0.clone(),
         }
     }
 
@@ -254,10 +270,12 @@ impl RuleSet {
 impl Meter {
     fn new(rule: RuleAt, identity: (&str, &[Dimension], bool), measure: Measure, gauge: Gauge) -> Self {
         let (name, per, when_of_attempt) = identity;
+        let family = Family::new(name, measure.name(), per);
         Self {
             rule,
             measure,
-            family: Family::new(name, measure.name(), per),
+            only: per.is_empty().then(|| family.account(&[])),
+            family,
             gauge,
             of_attempt: when_of_attempt || per.iter().any(Dimension::of_attempt),
         }
@@ -265,6 +283,11 @@ impl Meter {
 }
 
 impl Measure {
+    /// Tokens or money: what depends on how large a call is.
+    pub(super) const fn is_of_size(self) -> bool {
+        !matches!(self, Self::Requests | Self::Concurrent)
+    }
+
     /// Its name, which is part of an account's identity.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -280,6 +303,25 @@ impl Measure {
 }
 
 impl Scoped<'_> {
+    /// What it met, for [`RuleSet::again`].
+    #[must_use]
+    pub fn met(self) -> Met {
+        Met(self.lines)
+    }
+
+    /// True when it meets no rule at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// True when one of its rules counts tokens or money: only then does it matter how large a call is.
+    #[must_use]
+    pub fn counts_size(&self) -> bool {
+        let meters = self.lines.iter().filter_map(|line| self.rules.meter(line.meter));
+        meters.into_iter().any(|meter| meter.measure.is_of_size())
+    }
+
     /// The rules that it meets; one with several measures comes several times.
     pub fn rules(&self) -> impl Iterator<Item = RuleAt> + '_ {
         self.lines

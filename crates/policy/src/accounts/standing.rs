@@ -48,7 +48,8 @@ impl Accounts {
     /// What the tightest of the limits that a call meets still lets pass.
     pub fn headroom(&mut self, now_ms: u64, parts: &[&Scoped<'_>]) -> Headroom {
         let mut headroom = Headroom::default();
-        self.each(now_ms, parts, |measure, _, room| {
+        let shown = |measure| !matches!(measure, Measure::Concurrent | Measure::Money);
+        self.each(now_ms, parts, shown, |measure, _, room| {
             let place = match measure {
                 Measure::Requests => &mut headroom.requests,
                 Measure::Tokens | Measure::InputTokens | Measure::OutputTokens => &mut headroom.tokens,
@@ -64,16 +65,15 @@ impl Accounts {
     /// How the budgets stand that a call meets.
     pub fn budgets(&mut self, now_ms: u64, parts: &[&Scoped<'_>]) -> SmallVec<[BudgetStanding; 4]> {
         let mut standings = SmallVec::new();
-        self.each(now_ms, parts, |measure, rule, (room, posted, pending)| {
-            if measure == Measure::Money {
-                standings.push(BudgetStanding {
-                    rule,
-                    limit: NanoUsd(room.limit),
-                    posted: NanoUsd(posted),
-                    pending: NanoUsd(pending),
-                    resets_at_ms: (room.reset_ms > 0).then(|| now_ms.saturating_add(room.reset_ms)),
-                });
-            }
+        let is_money = |measure| measure == Measure::Money;
+        self.each(now_ms, parts, is_money, |_, rule, (room, posted, pending)| {
+            standings.push(BudgetStanding {
+                rule,
+                limit: NanoUsd(room.limit),
+                posted: NanoUsd(posted),
+                pending: NanoUsd(pending),
+                resets_at_ms: (room.reset_ms > 0).then(|| now_ms.saturating_add(room.reset_ms)),
+            });
         });
         standings
     }
@@ -81,9 +81,8 @@ impl Accounts {
     /// True when some limit of tokens or money is so full that estimates have to be upper bounds.
     pub fn is_strict(&mut self, now_ms: u64, parts: &[&Scoped<'_>]) -> bool {
         let mut strict = false;
-        self.each(now_ms, parts, |measure, _, (room, _, _)| {
-            let counts = !matches!(measure, Measure::Requests | Measure::Concurrent);
-            strict |= counts && i128::from(room.remaining) * 100 < i128::from(room.limit) * i128::from(STRICT_BELOW_PERCENT);
+        self.each(now_ms, parts, Measure::is_of_size, |_, _, (room, _, _)| {
+            strict |= i128::from(room.remaining) * 100 < i128::from(room.limit) * i128::from(STRICT_BELOW_PERCENT);
         });
         strict
     }
@@ -91,6 +90,9 @@ impl Accounts {
     /// The most that one call can hold now under the budgets that clamp rather than refuse; `None`: none of them does.
     pub fn affordable(&mut self, now_ms: u64, parts: &[&Scoped<'_>]) -> Option<NanoUsd> {
         let rules = parts.first()?.rules;
+        if rules.budgets().iter().all(|budget| !budget.clamp_to_budget) {
+            return None;
+        }
         let standings = self.budgets(now_ms, parts);
         let left = standings.iter().filter_map(|standing| {
             let budget = rules.budget(standing.rule).filter(|budget| budget.clamp_to_budget)?;
@@ -100,11 +102,19 @@ impl Accounts {
         left.min()
     }
 
-    fn each(&mut self, now_ms: u64, parts: &[&Scoped<'_>], mut with: impl FnMut(Measure, RuleAt, (Room, i64, i64))) {
+    fn each(
+        &mut self,
+        now_ms: u64,
+        parts: &[&Scoped<'_>],
+        wanted: impl Fn(Measure) -> bool,
+        mut with: impl FnMut(Measure, RuleAt, (Room, i64, i64)),
+    ) {
         let now = self.clock(now_ms);
         for scoped in parts {
             for line in &scoped.lines {
-                let Some(meter) = scoped.rules.meter(line.meter) else { continue };
+                let Some(meter) = scoped.rules.meter(line.meter).filter(|meter| wanted(meter.measure)) else {
+                    continue;
+                };
                 let Some((_, account)) = self.account(now, scoped, *line) else {
                     continue;
                 };
