@@ -18,9 +18,9 @@ use crate::config::snapshot::Snapshot;
 use crate::exchange::Shared;
 
 /// Entries of one transaction.
-const BATCH_ENTRIES_MAX: usize = 2_000;
+const BATCH_ENTRIES_MAX: usize = 4_000;
 /// How long entries may gather before they are shipped: fewer, larger transactions.
-const GATHER: Duration = Duration::from_millis(200);
+const GATHER: Duration = Duration::from_secs(1);
 /// The first wait after a failure; it doubles up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(10);

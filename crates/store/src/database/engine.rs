@@ -1,8 +1,10 @@
 //! The seam between our statements and the two databases. A statement is a `&'static str` with binds (R-A1): nothing else fits in here, so no
 //! text of a caller becomes SQL. Lists are bound as one JSON text and unfolded by `json_each`, which makes a batch one statement in both.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -48,6 +50,8 @@ pub(crate) enum Engine {
 pub(crate) enum Bind {
     Int(i64),
     Text(String),
+    /// One text for many rows.
+    Shared(Arc<str>),
 }
 
 impl Bind {
@@ -56,6 +60,7 @@ impl Bind {
         match self {
             Self::Int(value) => Value::from(value),
             Self::Text(value) => Value::String(value),
+            Self::Shared(value) => Value::from(&*value),
         }
     }
 }
@@ -189,6 +194,7 @@ macro_rules! on_either {
                     query = match bind {
                         Bind::Int(value) => query.bind(value),
                         Bind::Text(value) => query.bind(value),
+                        Bind::Shared(value) => query.bind(value),
                     };
                 }
                 $wrap(query.$run(&mut **tx).await?)
@@ -199,6 +205,7 @@ macro_rules! on_either {
                     query = match bind {
                         Bind::Int(value) => query.bind(value),
                         Bind::Text(value) => query.bind(value),
+                        Bind::Shared(value) => query.bind(value),
                     };
                 }
                 $wrap_pg(query.$run(&mut **tx).await?)
@@ -302,7 +309,16 @@ impl From<Vec<Value>> for Bind {
 
 /// A text as databases take it: one with a NUL in it would stop every batch that it is in.
 pub(crate) fn clean(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
+    tidy(text).into_owned()
+}
+
+/// The same; the text itself, where nothing is to be done.
+pub(crate) fn tidy(text: &str) -> Cow<'_, str> {
+    if text.as_bytes().contains(&0) {
+        Cow::Owned(text.replace('\0', "\u{fffd}"))
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 fn clean_all(value: &mut Value) {

@@ -1,5 +1,6 @@
 //! The transaction that a batch is, and the small questions around it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -81,9 +82,9 @@ pub(super) async fn apply(engine: &Engine, journal: &str, batch: &[(Position, En
         return Ok(Applied::default());
     };
 
-    let mut sums = Batch::new(end(&mut tx).await?, extended_holds(&mut tx, journal, &fresh).await?);
+    let mut sums = Batch::new(journal, end(&mut tx).await?, extended_holds(&mut tx, journal, &fresh).await?);
     for entry in &fresh {
-        sums.add(journal, entry)?;
+        sums.add(entry)?;
     }
     write(&mut tx, journal, &sums).await?;
     tx.execute(MOVE_POSITION, binds![journal, latest.0, latest.1]).await?;
@@ -126,9 +127,9 @@ async fn extended_holds(tx: &mut Tx, journal: &str, entries: &[&Entry]) -> Resul
     holds.map(|hold| hold.map(|hold| (hold.request.clone(), hold))).collect()
 }
 
-async fn write(tx: &mut Tx, journal: &str, sums: &Batch) -> Result<(), Error> {
+async fn write(tx: &mut Tx, journal: &str, sums: &Batch<'_>) -> Result<(), Error> {
     if !sums.opened.is_empty() {
-        let line = |opened: &Opened| {
+        let line = |opened: &&Opened| {
             Ok(json!([
                 account_text(opened.account),
                 opened.rule,
@@ -150,7 +151,7 @@ async fn write(tx: &mut Tx, journal: &str, sums: &Batch) -> Result<(), Error> {
         tx.execute(END_HOLDS, binds![journal, lines]).await?;
     }
     if !sums.holds.is_empty() {
-        let line = |hold: &Hold| Ok(json!([hold.request, serde_json::to_string(hold)?]));
+        let line = |hold: &Cow<'_, Hold>| Ok(json!([hold.request, serde_json::to_string(&**hold)?]));
         let lines = sums.holds.values().map(line).collect::<Result<Vec<Value>, Error>>()?;
         tx.execute(KEEP_HOLDS, binds![journal, lines]).await?;
     }
@@ -158,7 +159,7 @@ async fn write(tx: &mut Tx, journal: &str, sums: &Batch) -> Result<(), Error> {
 }
 
 /// Thresholds that the batch passed. The table lets each in once (R-C11), and it is the same transaction that posted the money.
-async fn alert(tx: &mut Tx, sums: &Batch, watching: Watching<'_>) -> Result<usize, Error> {
+async fn alert(tx: &mut Tx, sums: &Batch<'_>, watching: Watching<'_>) -> Result<usize, Error> {
     let mut alerts = 0;
     let touched = tx.rows(TOUCHED, binds![sums.balance_lines()]).await?;
     for row in touched {

@@ -1,6 +1,8 @@
 //! A batch of entries added up in memory, so that it costs the database a handful of statements however long it is.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,9 +11,11 @@ use tollgate_policy::ledger::{Entry, Extension, Hold, Opened, Settlement};
 
 use super::super::chain::Link;
 use super::super::error::Error;
-use super::row::Row;
+use super::fresh::Fresh;
 use super::spend::{HOUR_MS, Totals};
 use super::{Posted, account_text, add_charges};
+
+const DAY_MS: i64 = 86_400_000;
 
 /// The end of the chain.
 #[derive(Debug, Clone, Copy)]
@@ -22,55 +26,62 @@ pub(super) struct End {
 }
 
 /// The sums of a batch.
-pub(super) struct Batch {
+pub(super) struct Batch<'a> {
+    journal: &'a str,
     pub(super) end: End,
-    pub(super) opened: Vec<Opened>,
-    pub(super) rows: Vec<Row>,
-    pub(super) spend: BTreeMap<(i64, [String; 7]), Totals>,
+    pub(super) opened: Vec<&'a Opened>,
+    pub(super) rows: Vec<Fresh<'a>>,
+    pub(super) spend: BTreeMap<(i64, [Cow<'a, str>; 7]), Totals>,
     pub(super) posted: Posted,
     /// The latest time of its settlements.
     pub(super) at_ms: i64,
     /// Holds as they stand after the batch; those before it that it extends must be in here at the start.
-    pub(super) holds: BTreeMap<String, Hold>,
+    pub(super) holds: BTreeMap<Cow<'a, str>, Cow<'a, Hold>>,
     /// Requests whose holds began in the batch.
-    begun: BTreeSet<String>,
+    begun: BTreeSet<&'a str>,
     /// Requests whose holds stood before the batch, and are gone.
-    pub(super) ended: BTreeSet<String>,
+    pub(super) ended: BTreeSet<&'a str>,
+    /// The month of a day, and the times of that day: most rows come on the same.
+    day: (i64, Range<i64>),
 }
 
-impl Batch {
-    pub(super) fn new(end: End, holds: BTreeMap<String, Hold>) -> Self {
+impl<'a> Batch<'a> {
+    pub(super) fn new(journal: &'a str, end: End, holds: BTreeMap<String, Hold>) -> Self {
+        let holds = holds.into_iter().map(|(request, hold)| (Cow::Owned(request), Cow::Owned(hold)));
         Self {
+            journal,
             end,
             opened: Vec::new(),
             rows: Vec::new(),
             spend: BTreeMap::new(),
             posted: Posted::new(),
             at_ms: 0,
-            holds,
+            holds: holds.collect(),
             begun: BTreeSet::new(),
             ended: BTreeSet::new(),
+            day: (0, 0..0),
         }
     }
 
-    pub(super) fn add(&mut self, journal: &str, entry: &Entry) -> Result<(), Error> {
+    pub(super) fn add(&mut self, entry: &'a Entry) -> Result<(), Error> {
         match entry {
-            Entry::Opened(opened) => self.opened.push(opened.clone()),
+            Entry::Opened(opened) => self.opened.push(opened),
             Entry::Hold(hold) => {
-                self.holds.insert(hold.request.clone(), hold.clone());
-                self.begun.insert(hold.request.clone());
+                self.holds.insert(Cow::Borrowed(&hold.request), Cow::Borrowed(hold));
+                self.begun.insert(&hold.request);
             }
             Entry::Extension(extension) => self.extend(extension),
-            Entry::Settlement(settlement) => self.settle(journal, settlement)?,
+            Entry::Settlement(settlement) => self.settle(settlement)?,
         }
         Ok(())
     }
 
     fn extend(&mut self, extension: &Extension) {
         // An extension of a hold that has ended has nothing to extend; its settlement said everything.
-        let Some(hold) = self.holds.get_mut(&extension.request) else {
+        let Some(hold) = self.holds.get_mut(extension.request.as_str()) else {
             return;
         };
+        let hold = hold.to_mut();
         hold.amount = hold.amount + extension.amount;
         for charge in &extension.charges {
             let same = |held: &&mut tollgate_policy::ledger::Charge| held.account == charge.account && held.window == charge.window;
@@ -82,20 +93,25 @@ impl Batch {
         hold.charges.retain(|charge| charge.amount != 0);
     }
 
-    fn settle(&mut self, journal: &str, settlement: &Settlement) -> Result<(), Error> {
-        self.holds.remove(&settlement.request);
-        if !self.begun.remove(&settlement.request) {
-            self.ended.insert(settlement.request.clone());
+    fn settle(&mut self, settlement: &'a Settlement) -> Result<(), Error> {
+        self.holds.remove(settlement.request.as_str());
+        if !self.begun.remove(settlement.request.as_str()) {
+            self.ended.insert(&settlement.request);
         }
         add_charges(&mut self.posted, &settlement.charges);
-        for mut row in Row::of(journal, settlement) {
+        for mut row in Fresh::of(self.journal, settlement) {
             self.at_ms = self.at_ms.max(row.at_ms);
             // Never less than the row before: what is dropped later is then a beginning of the chain.
-            let part = month_of(row.at_ms).max(self.end.part);
+            if !self.day.1.contains(&row.at_ms) {
+                let start = row.at_ms.div_euclid(DAY_MS).saturating_mul(DAY_MS);
+                self.day = (month_of(row.at_ms), start..start.saturating_add(DAY_MS));
+            }
+            let part = self.day.0.max(self.end.part);
             let link = row.chain(self.end.seq + 1, part, self.end.link)?;
             self.end = End { seq: row.seq, link, part };
             if row.attempt > 0 {
-                self.spend.entry(key_of(&row)).or_default().add(&row.totals);
+                let hour = row.at_ms.div_euclid(HOUR_MS);
+                self.spend.entry((hour, row.names.clone())).or_default().add(&row.totals);
             }
             self.rows.push(row);
         }
@@ -104,7 +120,7 @@ impl Batch {
 
     /// Rows for `spend`, in the table's order.
     pub(super) fn spend_lines(&self) -> Vec<Value> {
-        let line = |((hour, names), totals): (&(i64, [String; 7]), &Totals)| {
+        let line = |((hour, names), totals): (&(i64, [Cow<'a, str>; 7]), &Totals)| {
             let mut line = vec![json!(hour)];
             line.extend(names.iter().map(|name| json!(name)));
             let Totals {
@@ -130,11 +146,6 @@ impl Batch {
             .map(|((account, window), amount)| json!([account_text(*account), window, amount]))
             .collect()
     }
-}
-
-fn key_of(row: &Row) -> (i64, [String; 7]) {
-    let names = [&row.team, &row.user, &row.key, &row.feature, &row.route, &row.provider, &row.model];
-    (row.at_ms.div_euclid(HOUR_MS), names.map(Clone::clone))
 }
 
 /// The month of a time, in UTC, counted from year 0.

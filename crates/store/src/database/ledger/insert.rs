@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::super::engine::{Bind, Tx, binds};
 use super::super::error::Error;
-use super::row::{Row, columns};
+use super::fresh::{Fresh, Texts};
+use super::row::{COLUMNS, columns};
 
 /// Rows of one list.
 const LIST_ROWS_MAX: usize = 2_000;
@@ -79,14 +80,15 @@ const ADD: [(usize, &str); 3] = [
     (1, concat!("INSERT INTO ledger (", columns!(), ") VALUES ", one!())),
 ];
 
-pub(super) async fn rows(tx: &mut Tx, rows: &[Row]) -> Result<(), Error> {
+pub(super) async fn rows(tx: &mut Tx, rows: &[Fresh<'_>]) -> Result<(), Error> {
+    let mut texts = Texts::default();
     if tx.has_partitions() {
         for part in rows.iter().map(|row| row.part).collect::<BTreeSet<i64>>() {
             tx.rows(ADD_PART, binds![part]).await?;
         }
         for rows in rows.chunks(LIST_ROWS_MAX) {
-            let line = |row: &Row| Value::Array(row.binds().into_iter().map(Bind::json).collect());
-            let lines: Vec<Value> = rows.iter().map(line).collect();
+            let mut line = |row: &Fresh<'_>| Value::Array(row.binds(&mut texts).into_iter().map(Bind::json).collect());
+            let lines: Vec<Value> = rows.iter().map(&mut line).collect();
             tx.execute(ADD_LIST, binds![lines]).await?;
         }
         return Ok(());
@@ -95,7 +97,9 @@ pub(super) async fn rows(tx: &mut Tx, rows: &[Row]) -> Result<(), Error> {
     for (number, sql) in ADD {
         let mut chunks = rest.chunks_exact(number);
         for rows in &mut chunks {
-            tx.execute(sql, rows.iter().flat_map(Row::binds).collect()).await?;
+            let mut values = Vec::with_capacity(number * COLUMNS);
+            rows.iter().for_each(|row| values.extend(row.binds(&mut texts)));
+            tx.execute(sql, values).await?;
         }
         rest = chunks.remainder();
     }

@@ -3,6 +3,7 @@
 
 mod apply;
 mod batch;
+mod fresh;
 mod insert;
 mod retain;
 mod row;

@@ -1,19 +1,20 @@
 //! A row of the ledger, as it stands in the table and in the hash chain.
 
 use serde::Serialize;
-use serde_json::{Value, json};
-use tollgate_policy::ledger::{Charge, Posting, Settlement};
 use tollgate_wire::usage::Usage;
 
 use super::super::chain::Link;
-use super::super::engine::{self, Bind, Engine, binds, clean};
+use super::super::engine::{self, Engine, binds};
 use super::super::error::Error;
-use super::{account_text, spend::Totals};
+use super::spend::Totals;
 
 /// What the chain of the ledger begins with.
 pub(super) const DOMAIN: &str = "ledger-v1";
 /// Rows that one page may have.
 const PAGE_ROWS_MAX: u32 = 1_000;
+
+/// Most rows are no longer, as JSON.
+const JSON_BYTES: usize = 1_024;
 
 /// What one attempt cost. Dimensions that are not known are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -105,123 +106,50 @@ pub(super) async fn page(engine: &Engine, page: &Page) -> Result<Vec<Row>, Error
     rows.iter().map(Row::read).collect()
 }
 
-impl Row {
-    /// The rows of a settlement, without their places in the chain.
-    pub(super) fn of(journal: &str, settlement: &Settlement) -> Vec<Self> {
-        let last = settlement.postings.len().saturating_sub(1);
-        let attempts = settlement.postings.iter().enumerate();
-        let mut rows: Vec<Self> = attempts
-            .map(|(index, posting)| {
-                // A late end of a hold was counted as a request when the hold ended.
-                let counts = index == last && !settlement.late;
-                Self::blank(journal, settlement).with(posting, counts)
-            })
-            .collect();
-        if rows.is_empty() {
-            rows.push(Self::blank(journal, settlement));
-        }
-        if let Some(first) = rows.first_mut() {
-            first.charges = charges_text(&settlement.charges);
-        }
-        rows
-    }
+/// What the hash of a row is over: everything else of it, as JSON.
+pub(super) struct Hashed<'a> {
+    /// Number, month, journal, request, attempt, time.
+    pub(super) place: (i64, i64, &'a str, &'a str, i64, i64),
+    /// Team, user, key, feature, route, provider, model.
+    pub(super) names: [&'a str; 7],
+    pub(super) totals: Totals,
+    /// Source, price version, how it ended, overrun, late, charges.
+    pub(super) end: (&'a str, &'a str, &'a str, bool, bool, &'a str),
+}
 
-    fn blank(journal: &str, settlement: &Settlement) -> Self {
-        let party = &settlement.party;
-        Self {
-            journal: clean(journal),
-            request: clean(&settlement.request),
-            at_ms: signed(settlement.at_ms),
-            team: clean(&party.team),
-            user: party.user.as_deref().map(clean).unwrap_or_default(),
-            key: party.key.as_deref().map(clean).unwrap_or_default(),
-            feature: party.feature.as_deref().map(clean).unwrap_or_default(),
-            route: clean(&party.route),
-            ended: word(&settlement.ended),
-            overrun: settlement.overrun,
-            late: settlement.late,
-            charges: "[]".to_owned(),
-            ..Self::default()
-        }
-    }
-
-    fn with(self, posting: &Posting, counts: bool) -> Self {
-        Self {
-            attempt: i64::from(posting.attempt),
-            provider: clean(&posting.provider),
-            model: clean(&posting.model),
-            totals: Totals::of(&posting.usage, posting.cost, counts),
-            source: word(&posting.source),
-            price_version: clean(&posting.price_version),
-            ..self
-        }
-    }
-
-    /// Gives it its place behind another.
-    pub(super) fn chain(&mut self, seq: i64, part: i64, before: Link) -> Result<Link, Error> {
-        (self.seq, self.part) = (seq, part);
-        let link = self.link(before)?;
-        self.hash = link.text();
-        Ok(link)
-    }
-
-    /// The hash that it must have behind another: over the JSON of everything else.
+impl Hashed<'_> {
     pub(super) fn link(&self, before: Link) -> Result<Link, Error> {
-        let place = (self.seq, self.part, &self.journal, &self.request, self.attempt, self.at_ms);
-        let party = (
-            &self.team,
-            &self.user,
-            &self.key,
-            &self.feature,
-            &self.route,
-            &self.provider,
-            &self.model,
-        );
-        let end = (
-            &self.source,
-            &self.price_version,
-            &self.ended,
-            self.overrun,
-            self.late,
-            &self.charges,
-        );
-        Ok(before.next(DOMAIN, &serde_json::to_vec(&(place, party, self.totals, end))?))
+        let mut json = Vec::with_capacity(JSON_BYTES);
+        serde_json::to_writer(&mut json, &(&self.place, &self.names, &self.totals, &self.end))?;
+        Ok(before.next(DOMAIN, &json))
     }
+}
 
-    /// Its values, in the table's order.
-    pub(super) fn binds(&self) -> [Bind; COLUMNS] {
-        let (int, text) = (Bind::Int, |text: &String| Bind::from(text.as_str()));
-        let totals = &self.totals;
-        [
-            int(self.seq),
-            int(self.part),
-            text(&self.journal),
-            text(&self.request),
-            int(self.attempt),
-            int(self.at_ms),
-            text(&self.team),
-            text(&self.user),
-            text(&self.key),
-            text(&self.feature),
-            text(&self.route),
-            text(&self.provider),
-            text(&self.model),
-            int(totals.requests),
-            int(totals.input),
-            int(totals.output),
-            int(totals.cache_read),
-            int(totals.cache_write_5m),
-            int(totals.cache_write_1h),
-            int(totals.reasoning),
-            int(totals.cost),
-            text(&self.source),
-            text(&self.price_version),
-            text(&self.ended),
-            int(i64::from(self.overrun)),
-            int(i64::from(self.late)),
-            text(&self.charges),
-            text(&self.hash),
-        ]
+impl Row {
+    /// The hash that it must have behind another.
+    pub(super) fn link(&self, before: Link) -> Result<Link, Error> {
+        let row = Hashed {
+            place: (self.seq, self.part, &self.journal, &self.request, self.attempt, self.at_ms),
+            names: [
+                &self.team,
+                &self.user,
+                &self.key,
+                &self.feature,
+                &self.route,
+                &self.provider,
+                &self.model,
+            ],
+            totals: self.totals,
+            end: (
+                &self.source,
+                &self.price_version,
+                &self.ended,
+                self.overrun,
+                self.late,
+                &self.charges,
+            ),
+        };
+        row.link(before)
     }
 
     /// Reads `columns!()`.
@@ -267,23 +195,7 @@ impl Totals {
     }
 }
 
-fn charges_text(charges: &[Charge]) -> String {
-    let lines: Vec<Value> = charges
-        .iter()
-        .map(|charge| json!([account_text(charge.account), charge.window, charge.amount]))
-        .collect();
-    Value::Array(lines).to_string()
-}
-
-/// A plain enum's word.
-fn word(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(word)) => word,
-        _ => String::new(),
-    }
-}
-
 /// Databases know no unsigned numbers.
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
