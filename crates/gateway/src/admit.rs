@@ -115,7 +115,6 @@ pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pas
             ..desk.caller.subject()
         },
     )?;
-    let spending = &desk.config.spending;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
     let subject = subject(desk.caller, &route, &tags);
     let scoped = scoped(desk, &subject, Part::Call, || facts(desk, &route, call));
@@ -175,8 +174,8 @@ fn refused(desk: Desk<'_>, why: &NotReserved, draft: &mut Draft) -> Fault {
     refusal::fault(why, desk.config.spending.status)
 }
 
-/// Admits one attempt: no kill switch blocks its model or provider or ends the call, and, behind the first, what it may cost more than is held, or what others
-/// count it by, is held before anything is sent.
+/// Admits one attempt: no kill switch blocks its model or provider or ends the call; and where the hold is for another attempt, it is moved,
+/// with what this one may cost more, before anything is sent.
 ///
 /// # Errors
 /// Forbidden, QuotaExceeded, RateLimited: this deployment is passed over.
@@ -199,10 +198,10 @@ pub fn attempt(desk: Desk<'_>, route: &Arc<Route>, target: &Target, call: &Call,
             "internal error; the request id names it in the log",
         ));
     };
-    if grant.was_used() {
+    if !grant.stands_for(&deployment.name) {
         let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
         let again = ask::next(desk, (route, target), call, &tags);
-        let switched = again.with_scoped(|scoped, demand| grant.switch(clock::now(), scoped, demand));
+        let switched = again.with_scoped(|scoped, demand| grant.switch(clock::now(), &deployment.name, (scoped, demand)));
         switched.map_err(|why| refusal::fault(&why, desk.config.spending.status))?;
     }
     Ok(())

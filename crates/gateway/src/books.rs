@@ -57,6 +57,8 @@ pub struct Order {
     pub demand: Demand,
     /// The service tier that is asked for: what an answer costs that does not say which it got.
     pub tier: ServiceTier,
+    /// Bytes of text that the input was estimated from, where there is nothing but text.
+    pub text_bytes: Option<u64>,
     /// When it is given up if nothing is heard of it, in milliseconds since 1970.
     pub expires_ms: u64,
     /// The rules that it is held under.

@@ -135,7 +135,7 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
 impl Walk<'_> {
     /// One attempt, with what it means for the deployment's health and the credential. What fails before anything is sent is no
     /// attempt, and says nothing about the deployment.
-    async fn attempt(&self, target: &Target, mut asked: Asked, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
+    async fn attempt(&self, target: &Arc<Target>, mut asked: Asked, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
         let door = target.deployment.door(self.call.dialect);
         let credential = credential_of(door, began)?;
         let (body, loss) = self.body_for(door)?;

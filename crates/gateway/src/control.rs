@@ -83,7 +83,10 @@ pub struct Usage {
 /// The running gateway, as the admin plane sees it.
 pub trait Refresh: Send + Sync {
     /// Builds what is in memory (keys, rules, switches) anew from the database; when it is done, the change is in force.
-    fn refresh(&self) -> BoxFuture<'_, ()>;
+    ///
+    /// # Errors
+    /// Why it is not in force: what was in force before still is.
+    fn refresh(&self) -> BoxFuture<'_, Result<(), String>>;
 
     /// Checks a limit or budget as the config file's check does.
     ///
@@ -132,13 +135,17 @@ impl Control {
     /// The database's.
     pub async fn mutate(&self, changes: &[Change], act: &Act) -> Result<Receipt, Error> {
         let receipt = self.database.mutate(changes, act, now_ms()).await?;
-        self.changed().await;
+        self.changed().await?;
         Ok(receipt)
     }
 
     /// To be called after each change.
-    pub async fn changed(&self) {
-        self.live.refresh().await;
+    ///
+    /// # Errors
+    /// Unavailable: the change is stored, and not in force here.
+    pub async fn changed(&self) -> Result<(), Error> {
+        let refreshed = self.live.refresh().await;
+        refreshed.map_err(|reason| Error::Unavailable(format!("the change is stored, and not in force here yet: {reason}")))
     }
 
     /// What the config file has of a kind.

@@ -41,6 +41,7 @@ pub struct Live {
     client: Client,
     hook: watch::Sender<Option<Arc<Hook>>>,
     applied: Arc<AtomicI64>,
+    turn: tokio::sync::Mutex<()>,
     /// The config that the webhook was taken from.
     hook_of: Mutex<Option<Arc<str>>>,
 }
@@ -56,6 +57,7 @@ impl Live {
             client,
             hook: watch::Sender::new(None),
             applied,
+            turn: tokio::sync::Mutex::default(),
             hook_of: Mutex::default(),
         };
         live.renew_hook();
@@ -111,12 +113,15 @@ impl Live {
 
     async fn renew(&self) -> Result<(), String> {
         let said = |error: Error| error.to_string();
-        let stored = Stored::load(&self.database).await.map_err(said)?;
+        // One at a time: what was read later is also set later.
+        let _turn = self.turn.lock().await;
+        // First, so that nothing that is wrong elsewhere keeps a switch from being thrown.
         let switches = stored_switches(&self.database).await.map_err(said)?;
+        self.current.shared().switches.set_stored(switches);
+        let stored = Stored::load(&self.database).await.map_err(said)?;
         for reason in &stored.ill {
             self.say("error", &format!("an object of the database does not count: {reason}"));
         }
-        self.current.shared().switches.set_stored(switches);
         self.current.take_stored(stored)
     }
 
@@ -146,11 +151,13 @@ impl Live {
 }
 
 impl Refresh for Live {
-    fn refresh(&self) -> BoxFuture<'_, ()> {
+    fn refresh(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async {
-            if let Err(reason) = self.renew().await {
+            let renewed = self.renew().await;
+            if let Err(reason) = &renewed {
                 self.say("error", &format!("a change is in the database, and not in force yet: {reason}"));
             }
+            renewed
         })
     }
 

@@ -236,7 +236,7 @@ impl Accounts {
                 continue;
             };
             let balance = account.balance(now);
-            if let Some(refusal) = denied::judge(now, scoped.rules, meter, amount, balance) {
+            if let Some(refusal) = denied::judge(now, scoped.rules, meter, (amount, balance), &account.scope) {
                 let denied = Denied::new(now, scoped.rules, meter, (amount, balance, refusal), account);
                 worst = Some(match worst {
                     Some(other) if !denied.is_tighter_than(&other) => other,

@@ -48,8 +48,10 @@ pub enum OnBudget {
 }
 
 /// More, from one instant to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Increase {
+    /// For whom: values of the budget's dimensions; what is not named here may be any. Empty: for all that the budget counts.
+    pub scope: Vec<(String, String)>,
     /// How much more.
     pub amount: NanoUsd,
     /// From when, in seconds since 1970.
@@ -79,14 +81,13 @@ impl Budget {
         }
     }
 
-    /// The amount with the increases that are in force.
+    /// The amount with the increases that are in force for those values of its dimensions.
     #[must_use]
-    pub fn amount_at(&self, now_s: i64) -> NanoUsd {
-        let live = self
-            .increases
-            .iter()
-            .filter(|increase| increase.from <= now_s && now_s < increase.until);
-        live.fold(self.amount, |sum, increase| sum + increase.amount)
+    pub fn amount_at(&self, now_s: i64, scope: &[(String, String)]) -> NanoUsd {
+        let live = |increase: &&Increase| increase.from <= now_s && now_s < increase.until;
+        let ours = |increase: &&Increase| increase.scope.iter().all(|pair| scope.contains(pair));
+        let increases = self.increases.iter().filter(live).filter(ours);
+        increases.fold(self.amount, |sum, increase| sum + increase.amount)
     }
 }
 
@@ -101,10 +102,16 @@ mod tests {
             amount: NanoUsd::usd(amount),
             from,
             until,
+            scope: Vec::new(),
         };
         budget.increases = vec![grant(5, 100, 200), grant(1, 150, 300)];
         for (now, expected) in [(99, 10), (100, 15), (150, 16), (199, 16), (200, 11), (300, 10)] {
-            assert_eq!(budget.amount_at(now), NanoUsd::usd(expected), "{now}");
+            assert_eq!(budget.amount_at(now, &[]), NanoUsd::usd(expected), "{now}");
+        }
+        let pair = |value: &str| vec![("team".to_owned(), value.to_owned())];
+        budget.increases[0].scope = pair("a");
+        for (scope, expected) in [(pair("a"), 16), (pair("b"), 11), (Vec::new(), 11)] {
+            assert_eq!(budget.amount_at(150, &scope), NanoUsd::usd(expected), "{scope:?}");
         }
     }
 }

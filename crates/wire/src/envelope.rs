@@ -28,6 +28,7 @@ pub const DECIDING: &[&str] = &[
     "system",
     "stream_options",
     "n",
+    "service_tier",
 ];
 
 /// What we know of a caller's body.
@@ -83,14 +84,18 @@ impl Envelope {
     /// A whole number at the top level; `None`: it is not there, or is none.
     #[must_use]
     pub fn count(&self, name: &str, body: &[u8]) -> Option<u64> {
-        self.field(name)?.text(body).parse().ok()
+        let text = self.field(name)?.text(body);
+        // `5.0` and `1e1` are whole numbers too; what is none counts as the largest that is believed.
+        text.parse().ok().or_else(|| {
+            let number = text.parse::<f64>().ok().filter(|number| (0.0..1e9).contains(number))?;
+            format!("{:.0}", number.ceil()).parse().ok()
+        })
     }
 
-    /// A string without escapes at the top level.
+    /// A string at the top level.
     #[must_use]
-    pub fn word<'a>(&self, name: &str, body: &'a [u8]) -> Option<&'a str> {
-        let text = self.field(name)?.text(body);
-        text.strip_prefix('"')?.strip_suffix('"').filter(|word| !word.contains('\\'))
+    pub fn word<'a>(&self, name: &str, body: &'a [u8]) -> Option<Cow<'a, str>> {
+        string_of(self.field(name)?, body).ok()
     }
 }
 

@@ -415,6 +415,7 @@ impl World {
                 amount: NanoUsd(50_000_000),
                 from,
                 until: from + 7200,
+                ..Increase::default()
             }];
         }
         self.version += 1;

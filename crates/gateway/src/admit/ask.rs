@@ -12,6 +12,7 @@ use tollgate_policy::scopes::Subject;
 use super::demand::{Care, Needs, demand, scoped};
 use super::{Desk, Leave, Pass};
 use crate::books::{Entrance, Grant, NotReserved, Order};
+use crate::clock;
 use crate::config::snapshot::{Route, Target};
 use crate::ingress::Call;
 use crate::ledger::lock;
@@ -88,9 +89,13 @@ impl<'a> Ask<'a> {
         let attempt = scoped(desk, &subject, Part::Attempt, || self.facts(route, first));
         let parts = [&whole, &attempt];
         let governed = !whole.is_empty() || !attempt.is_empty();
+        // A fallback may be counted where the first deployment is not.
+        let others = plan.attempts().len() > 1 && spending.rules.has_attempt_rules();
         let by_size = whole.counts_size() || attempt.counts_size();
+        // Not when the call arrived: it may have waited since.
+        let now = clock::now();
         let (strict, affordable) = if by_size {
-            desk.books.tightness(desk.now, &parts)
+            desk.books.tightness(now, &parts)
         } else {
             (false, None)
         };
@@ -113,10 +118,11 @@ impl<'a> Ask<'a> {
             model: first.deployment.name.clone(),
             demand,
             tier: self.needs.tier,
+            text_bytes: self.needs.text_bytes(),
             spending: Arc::clone(spending),
             expires_ms: u64::try_from((desk.now.unix + route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
         };
-        let grant = match desk.books.reserve(desk.now, entrance, &parts, order) {
+        let grant = match desk.books.reserve(now, entrance, &parts, order) {
             Ok(grant) => grant,
             Err(refused) => {
                 let (entrance, why) = *refused;
@@ -130,10 +136,10 @@ impl<'a> Ask<'a> {
                 plan: plan.clone(),
             },
             grant,
-            cap: clamped.or((governed && unsaid).then_some(output)),
+            cap: clamped.or(((governed || others) && unsaid).then_some(output)),
             clamped: clamped.is_some(),
             headroom: if governed {
-                desk.books.headroom(desk.now, &parts)
+                desk.books.headroom(now, &parts)
             } else {
                 Headroom::default()
             },
@@ -233,7 +239,9 @@ impl Again<'_> {
         let scoped = scoped(self.desk, &self.subject, Part::Attempt, facts);
         let needs = Needs::of(self.desk, self.call);
         let (output, _) = needs.output(self.target);
-        with(&scoped, demand(self.target, &needs.estimate(self.target, output, Care::Calibrated)))
+        let strict = scoped.counts_size() && self.desk.books.tightness(clock::now(), &[&scoped]).0;
+        let care = if strict { Care::Strict } else { Care::Calibrated };
+        with(&scoped, demand(self.target, &needs.estimate(self.target, output, care)))
     }
 }
 

@@ -84,6 +84,8 @@ pub(super) struct Needs {
     choices: u64,
     pub(super) tier: ServiceTier,
     web_searches: u64,
+    /// The answer may hold sound or images.
+    speaks: bool,
 }
 
 impl Needs {
@@ -104,8 +106,9 @@ impl Needs {
             tier: call
                 .envelope
                 .word("service_tier", body)
-                .map_or(ServiceTier::Standard, ServiceTier::named),
+                .map_or(ServiceTier::Standard, |word| ServiceTier::named(&word)),
             web_searches: if searches { WEB_SEARCHES } else { 0 },
+            speaks: call.envelope.field("modalities").is_some() || call.envelope.field("audio").is_some(),
         }
     }
 
@@ -119,6 +122,13 @@ impl Needs {
             };
         }
         *self.sizes.get_or_init(|| sizes::scan(&self.body))
+    }
+
+    /// Bytes of text, where the body was weighed and holds nothing else: what a model's tokens can be learned from.
+    pub(super) fn text_bytes(&self) -> Option<u64> {
+        let sizes = self.sizes.get()?;
+        let other = sizes.images + sizes.audio_bytes + sizes.document_bytes + sizes.documents;
+        (other == 0).then_some(sizes.text_bytes)
     }
 
     /// The output that a deployment may give at most, and whether that has to be said to it.
@@ -140,6 +150,8 @@ impl Needs {
             n: self.choices,
             service_tier: self.tier,
             web_searches: self.web_searches,
+            audio_output: self.speaks,
+            image_output: self.speaks,
             ..Estimate::new(input, output)
         }
     }

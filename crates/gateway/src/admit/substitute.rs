@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tollgate_policy::accounts::{Denied, RuleAt};
 use tollgate_policy::plan::Plan;
+use tollgate_policy::switches;
 use tollgate_wire::loss::Loss;
 
 use super::ask::Ask;
@@ -53,6 +54,14 @@ fn find(ask: &Ask<'_>, rule: RuleAt, planned: &Target, reason: &str) -> Option<S
             .ok()
             .filter(|asked| rights::allowed(ask.desk.caller, asked, name))?;
         let (Asked::Route(route) | Asked::Model(route)) = asked;
+        let subject = switches::Subject {
+            route: route.named.then_some(route.name.as_str()),
+            model: Some(name),
+            ..ask.desk.caller.subject()
+        };
+        if ask.desk.switches.load().blocking(&subject).is_some() {
+            return None;
+        }
         let ranked = &route.candidates;
         let plan = rights::priced(&route, Plan::new(ranked, &route.fallbacks)?).ok()?;
         let target = route.target(*plan.attempts().first()?)?;
@@ -64,7 +73,7 @@ fn find(ask: &Ask<'_>, rule: RuleAt, planned: &Target, reason: &str) -> Option<S
     })
 }
 
-/// Whether a deployment loses nothing of the request that the planned one would not lose, and the prompt fits.
+/// Whether a deployment loses nothing of the request that the planned one would not lose. Whether the prompt fits is the provider's to say.
 fn carries(ask: &Ask<'_>, target: &Target, planned: &Target) -> bool {
     let Ok(request) = ask.call.request() else { return false };
     let lost = |target: &Target| {

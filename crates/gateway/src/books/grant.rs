@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tollgate_policy::accounts::{Demand, Reserved, Scoped};
-use tollgate_policy::ledger::{Ended, Extension, Party, Posting, Settlement};
+use tollgate_policy::ledger::{Ended, Extension, Party, Posting, Settlement, UsageSource};
 use tollgate_policy::money::NanoUsd;
 use tollgate_policy::prices::Price;
 use tollgate_store::journal::Position;
@@ -14,7 +14,9 @@ use tollgate_wire::usage::{ServiceTier, Usage};
 use super::tally::Tally;
 use super::{Books, Durable, Entrance, NotReserved, Order, millis};
 use crate::clock::{self, Now};
+use crate::config::snapshot::Target;
 use crate::config::spending::{BudgetStatus, Spending};
+use crate::ledger::lock;
 
 /// Money and tokens that a call may use.
 pub struct Grant {
@@ -31,6 +33,12 @@ pub struct Grant {
     attempt: Option<Attempt>,
     attempts: u32,
     postings: Vec<Posting>,
+    /// How many of them the accounts know of.
+    handed: usize,
+    /// The deployment that the hold is for, and whether it was used up by an attempt.
+    stands_for: (String, bool),
+    /// Bytes of text that the input was estimated from, where there is nothing but text.
+    text_bytes: Option<u64>,
     spending: Arc<Spending>,
     /// Behind what was written last.
     position: Position,
@@ -38,9 +46,7 @@ pub struct Grant {
 
 /// The attempt under way.
 struct Attempt {
-    provider: String,
-    model: String,
-    price: Option<Arc<Price>>,
+    target: Arc<Target>,
     tally: Tally,
 }
 
@@ -70,6 +76,9 @@ impl Grant {
             attempt: None,
             attempts: 0,
             postings: Vec::new(),
+            handed: 0,
+            stands_for: (order.model, false),
+            text_bytes: order.text_bytes,
             spending: order.spending,
             position,
         }
@@ -84,21 +93,20 @@ impl Grant {
         journal.durable(self.position).await.map_err(NotReserved::Journal)
     }
 
-    /// An attempt begins: what comes from now on is billed at this price. `None`: the model has none, and that is allowed.
-    pub fn begin(&mut self, provider: &str, model: &str, price: Option<Arc<Price>>) {
+    /// An attempt begins: what comes from now on is billed at its price.
+    pub fn begin(&mut self, target: &Arc<Target>) {
         self.attempts += 1;
+        self.stands_for.1 = true;
         self.attempt = Some(Attempt {
-            provider: provider.to_owned(),
-            model: model.to_owned(),
-            price,
+            target: Arc::clone(target),
             tally: Tally::default(),
         });
     }
 
-    /// True when an attempt was made before: the next one has to be switched to.
+    /// True when the hold is for an attempt at that deployment that is still to be made; else it has to be switched.
     #[must_use]
-    pub fn was_used(&self) -> bool {
-        self.attempts > 0
+    pub fn stands_for(&self, deployment: &str) -> bool {
+        self.stands_for.0 == deployment && !self.stands_for.1
     }
 
     /// Takes what came of the answer.
@@ -120,25 +128,31 @@ impl Grant {
     /// Moves what is held to another attempt, which may need `next`: what it needs more is held before anything is sent.
     ///
     /// # Errors
-    /// When it does not fit or cannot be written down; the grant is as it was.
-    pub fn switch(&mut self, now: Now, attempt: &Scoped<'_>, next: Demand) -> Result<(), NotReserved> {
+    /// When it does not fit: the grant is as it was. Or when it cannot be written down: nothing may be sent there then.
+    pub fn switch(&mut self, now: Now, deployment: &str, (attempt, next): (&Scoped<'_>, Demand)) -> Result<(), NotReserved> {
         let Some(reserved) = &self.reserved else { return Ok(()) };
-        let last = self.postings.last().filter(|posting| posting.attempt == self.attempts);
-        let spent = last.map_or_else(Demand::default, demand_of);
+        let news = self.postings.get(self.handed..).unwrap_or_default();
+        let spent = news.iter().map(demand_of).fold(Demand::default(), |sum, one| sum + one);
         let books = Arc::clone(&self.entrance.books);
         let moved = books.accounts().switch(millis(now), reserved, attempt, (spent, next));
         let moved = moved.map_err(|denied| NotReserved::Denied(Box::new(denied)))?;
+        self.handed = self.postings.len();
+        self.stands_for = (deployment.to_owned(), false);
+        self.held.money = self.held.money + moved.amount;
+        self.held.output_tokens = self.held.output_tokens.max(next.output_tokens);
         if moved.charges.is_empty() && moved.amount == NanoUsd::ZERO {
             return Ok(());
         }
-        self.held.money = self.held.money + moved.amount;
         let extension = Extension {
             request: self.request.clone(),
             at_ms: millis(now),
             amount: moved.amount,
             charges: moved.charges,
         };
-        self.position = books.write_extension(extension, &moved.opened).map_err(NotReserved::Journal)?;
+        self.position = books.write_extension(extension, &moved.opened).map_err(|error| {
+            books.accounts().unname(&moved.opened);
+            NotReserved::Journal(error)
+        })?;
         Ok(())
     }
 
@@ -232,18 +246,23 @@ impl Grant {
     }
 
     fn posting(&self, attempt: &Attempt) -> Posting {
-        let (mut usage, source) = attempt.tally.used(self.input_tokens);
+        let Attempt { target, tally } = attempt;
+        let (mut usage, source) = tally.used(self.input_tokens);
         if self.tier != ServiceTier::Standard {
             usage.service_tier.get_or_insert(self.tier);
         }
+        if let (UsageSource::Provider, Some(bytes)) = (source, self.text_bytes) {
+            lock(&target.calibration).observe(bytes, usage.input);
+        }
+        let price = target.price.as_deref();
         Posting {
             attempt: self.attempts,
-            provider: attempt.provider.clone(),
-            model: attempt.model.clone(),
+            provider: target.deployment.provider.clone(),
+            model: target.deployment.name.clone(),
             usage,
             source,
-            cost: cost(attempt.price.as_deref(), &usage),
-            price_version: attempt.price.as_ref().map(|price| price.version().to_owned()).unwrap_or_default(),
+            cost: cost(price, &usage),
+            price_version: price.map(|price| price.version().to_owned()).unwrap_or_default(),
         }
     }
 }

@@ -11,6 +11,11 @@ const BYTES_PER_TOKEN_MOST: u64 = 12;
 /// Tokens that were on their way when somebody left.
 const ON_THEIR_WAY: u64 = 2;
 
+/// The most tokens that an answer is believed to have taken or given.
+const TOKENS_MAX: u64 = 100_000_000;
+/// The most searches that it is believed to have made.
+const WEB_SEARCHES_MAX: u64 = 10_000;
+
 /// The use of one attempt.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
@@ -45,7 +50,7 @@ impl Tally {
     /// What is to be posted. Before the answer's end a provider may have reported its input only: then the output is counted by us. So it is
     /// where a provider says that something took nothing (FAULTS F21).
     pub(super) fn used(&self, input_tokens: u64) -> (Usage, UsageSource) {
-        let mut usage = self.usage.unwrap_or_default();
+        let mut usage = self.usage.map(plausible).unwrap_or_default();
         if usage.input == 0 {
             usage.input = input_tokens;
         }
@@ -74,6 +79,14 @@ impl Tally {
         }
         self.text_bytes.div_ceil(BYTES_PER_TOKEN).max(self.pieces) + ON_THEIR_WAY
     }
+}
+
+/// Usage as far as it can be believed: more than this no model takes or gives, and it would spend a budget for ever (F21).
+fn plausible(mut usage: Usage) -> Usage {
+    usage.input = usage.input.min(TOKENS_MAX);
+    usage.output = usage.output.min(TOKENS_MAX);
+    usage.web_searches = usage.web_searches.min(WEB_SEARCHES_MAX);
+    usage
 }
 
 fn bytes_of(delta: &Delta) -> u64 {

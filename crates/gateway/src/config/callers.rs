@@ -56,7 +56,12 @@ pub(super) fn directory(raw: &Raw, stored: &Stored, world: &World<'_>, peppers: 
     });
     let kept = stored.keys.iter().filter_map(|(id, key)| {
         let team = Arc::clone(teams.get(key.team.as_str())?);
-        stored::key(id, key, team, user_of(key.user.as_ref(), &key.team))
+        let user = user_of(key.user.as_ref(), &key.team);
+        // A name of the file stands above one of the database: it may be another team's user now, and is not spent for.
+        if user.as_ref().is_some_and(|user| user.team != key.team) {
+            return None;
+        }
+        stored::key(id, key, team, user)
     });
     let entries = Entries {
         plain: plain.collect::<Result<_, BuildError>>()?,

@@ -183,6 +183,12 @@ pub struct Provider {
     pub auth: Option<Auth>,
     /// Lets its models be called although nobody knows what they cost; they then count as free.
     pub allow_unpriced: bool,
+    /// What the vendor takes off its prices for us, up to 100%.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discount: Option<Share>,
+    /// What is put on top of the vendor's prices, behind the discount, up to 100%.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<Share>,
 }
 
 /// A wire format.

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub spending: Arc<Spending>,
     /// Providers whose models may be called without a price; `None`: all.
     unpriced: Option<Arc<HashSet<String>>>,
+    /// Discount and margin of providers that have one, in basis points.
+    adjustments: Arc<HashMap<String, (u32, u32)>>,
     names: Arc<HashMap<String, Asked>>,
     providers: Arc<HashMap<String, Provider>>,
     direct: Arc<RwLock<HashMap<String, Arc<Route>>>>,
@@ -188,6 +190,7 @@ impl Snapshot {
             issuers: Arc::new(issuers(raw, parts)?),
             spending: Arc::new(Spending::build(raw, &typed(raw, parts.stored), parts.version)?),
             unpriced: unpriced(raw),
+            adjustments: Arc::new(adjustments(raw)),
             body_bytes_max: usize::try_from(raw.server.max_body.bytes()).unwrap_or(usize::MAX),
             names: Arc::default(),
             providers: Arc::new(built),
@@ -210,6 +213,7 @@ impl Snapshot {
             spending: Arc::new(Spending::build(raw, &typed(raw, parts.stored), parts.version)?),
             body_bytes_max: self.body_bytes_max,
             unpriced: self.unpriced.clone(),
+            adjustments: Arc::clone(&self.adjustments),
             names: Arc::clone(&self.names),
             providers: Arc::clone(&self.providers),
             direct: Arc::clone(&self.direct),
@@ -255,7 +259,12 @@ impl Snapshot {
 
     fn target(&self, deployment: Arc<Deployment>, model: &str, own: Option<&raw::Price>, allow_unpriced: bool) -> Target {
         Target {
-            price: spending::price(own, &deployment.provider, model),
+            price: spending::price(
+                own,
+                &deployment.provider,
+                model,
+                self.adjustments.get(&deployment.provider).copied().unwrap_or_default(),
+            ),
             allow_unpriced: allow_unpriced
                 || self
                     .unpriced
@@ -349,6 +358,15 @@ fn typed(raw: &Raw, stored: &Stored) -> Typed {
 
 fn issuers(raw: &Raw, parts: &Parts<'_>) -> Result<Issuers, BuildError> {
     Issuers::build(callers::issuers(raw), parts.issuers).map_err(|error| BuildError::new(format!("issuers: {error}")))
+}
+
+fn adjustments(raw: &Raw) -> HashMap<String, (u32, u32)> {
+    let share = |share: &Option<raw::Share>| share.map_or(0, raw::Share::per_ten_thousand);
+    let all = raw
+        .providers
+        .iter()
+        .map(|(name, provider)| (name.clone(), (share(&provider.discount), share(&provider.margin))));
+    all.filter(|(_, both)| *both != (0, 0)).collect()
 }
 
 fn unpriced(raw: &Raw) -> Option<Arc<HashSet<String>>> {

@@ -229,7 +229,7 @@ fn budget(raw: &raw::Budget, terms: &Terms, zone: &raw::Zone, increases: &[(Stri
         increases: increases
             .iter()
             .filter(|(name, _)| *name == raw.name)
-            .map(|(_, one)| *one)
+            .map(|(_, one)| one.clone())
             .collect(),
         ..Budget::new(&raw.name, if per_call { NO_CEILING } else { amount }, window(raw))
     })
@@ -265,11 +265,13 @@ fn dimension(raw: &raw::Dimension) -> Dimension {
     }
 }
 
-/// The price that a model of the config has: its own, else the list's. `None`: nobody knows.
+/// The price that a model of the config has: its own, else the list's, with the provider's discount and margin in basis points. `None`: nobody
+/// knows.
 #[must_use]
-pub fn price(own: Option<&raw::Price>, provider: &str, model: &str) -> Option<Arc<Price>> {
+pub fn price(own: Option<&raw::Price>, provider: &str, model: &str, (discount, margin): (u32, u32)) -> Option<Arc<Price>> {
     let listed = || PriceList::built_in().find(provider, model);
-    own.and_then(own_price).or_else(listed).map(Arc::new)
+    let price = own.and_then(own_price).or_else(listed)?;
+    Some(Arc::new(price.adjusted(discount, margin)))
 }
 
 fn own_price(raw: &raw::Price) -> Option<Price> {

@@ -64,6 +64,7 @@ impl Stored {
                 amount: NanoUsd(increase.amount),
                 from: increase.from_s,
                 until: increase.until_s,
+                scope: increase.scope.into_iter().collect(),
             };
             stored.typed.increases.push((increase.budget, grant));
         }
@@ -96,8 +97,8 @@ pub fn team(team: &objects::Team) -> Team {
     Team {
         name: team.name.clone(),
         allowed: Allowed {
-            routes: Some(patterns(team.routes.as_deref().unwrap_or_default())),
-            models: Some(patterns(team.models.as_deref().unwrap_or_default())),
+            routes: team.routes.as_deref().map(patterns),
+            models: team.models.as_deref().map(patterns),
             ..Allowed::default()
         },
         ..Team::default()

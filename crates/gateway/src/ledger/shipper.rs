@@ -129,7 +129,7 @@ fn watch(config: &Snapshot, opened: &Opened, now_s: i64) -> Option<Watch> {
         _ => None,
     };
     (!budget.alerts.is_empty()).then(|| Watch {
-        limit: budget.amount_at(now_s).0,
+        limit: budget.amount_at(now_s, &opened.scope).0,
         percents: budget.alerts.clone(),
         rolling_s,
     })

@@ -84,10 +84,10 @@ impl Draft {
     }
 
     /// An upstream try begins. Until it has ended, it counts as broken off: that is what it is when the caller leaves.
-    pub fn attempt_begins(&mut self, target: &Target) {
+    pub fn attempt_begins(&mut self, target: &Arc<Target>) {
         let deployment = &target.deployment;
         if let Some(grant) = &mut self.grant {
-            grant.begin(&deployment.provider, &deployment.name, target.price.clone());
+            grant.begin(target);
         }
         self.record.model = Some(Arc::clone(deployment));
         if self.record.attempts.len() < ATTEMPTS_MAX {

@@ -53,8 +53,14 @@ pub struct Denied {
 }
 
 /// Why an amount does not fit an account; `None`: it does.
-pub(super) fn judge(now: i64, rules: &RuleSet, meter: &Meter, asked: i64, balance: Balance) -> Option<Refusal> {
-    let limit = rules.amount(meter, now.div_euclid(1000));
+pub(super) fn judge(
+    now: i64,
+    rules: &RuleSet,
+    meter: &Meter,
+    (asked, balance): (i64, Balance),
+    scope: &[(String, String)],
+) -> Option<Refusal> {
+    let limit = rules.amount(meter, now.div_euclid(1000), scope);
     let budget = rules.budget(meter.rule);
     if budget.is_some_and(|budget| budget.per_request.is_some_and(|cap| asked > cap.0)) {
         return Some(Refusal::RequestExceedsBudget);
@@ -85,7 +91,7 @@ impl Denied {
             .budget(meter.rule)
             .and_then(|budget| budget.per_request)
             .filter(|cap| asked > cap.0);
-        let limit = cap.map_or_else(|| rules.amount(meter, now.div_euclid(1000)), |cap| cap.0);
+        let limit = cap.map_or_else(|| rules.amount(meter, now.div_euclid(1000), &account.scope), |cap| cap.0);
         let excess = balance
             .posted
             .saturating_add(balance.pending)

@@ -210,7 +210,7 @@ impl Accounts {
             let mut rest = balance;
             rest.pending = rest.pending.saturating_sub(one.amount);
             let asked = one.amount.saturating_add(*more);
-            if let Some(refusal) = denied::judge(now, rules, meter, asked, rest) {
+            if let Some(refusal) = denied::judge(now, rules, meter, (asked, rest), &account.scope) {
                 let denied = Denied::new(now, rules, meter, (asked, rest, refusal), account);
                 worst = Some(match worst {
                     Some(other) if !denied.is_tighter_than(&other) => other,

@@ -234,10 +234,10 @@ impl RuleSet {
         }
     }
 
-    /// How much a meter lets pass at a time.
-    pub(super) fn amount(&self, meter: &Meter, now_s: i64) -> i64 {
+    /// How much a meter lets pass at a time, on the account of those values.
+    pub(super) fn amount(&self, meter: &Meter, now_s: i64, scope: &[(String, String)]) -> i64 {
         let limit = match meter.rule {
-            RuleAt::Budget(at) => return self.budgets.get(at).map_or(0, |budget| budget.amount_at(now_s).0),
+            RuleAt::Budget(at) => return self.budgets.get(at).map_or(0, |budget| budget.amount_at(now_s, scope).0),
             RuleAt::Limit(at) => self.limits.get(at),
         };
         let amount = limit.and_then(|limit| match meter.measure {

@@ -119,7 +119,7 @@ impl Accounts {
                     continue;
                 };
                 let balance = account.balance(now);
-                let limit = scoped.rules.amount(meter, now.div_euclid(1000));
+                let limit = scoped.rules.amount(meter, now.div_euclid(1000), &account.scope);
                 let used = balance.posted.saturating_add(balance.pending);
                 let room = Room {
                     limit,
@@ -157,10 +157,10 @@ impl Accounts {
         let now = self.clock(now_ms);
         let mut standings = Vec::new();
         for meter in rules.meters_of(rule) {
-            let limit = rules.amount(meter, now.div_euclid(1000));
             for account in self.accounts.values_mut().filter(|account| account.family == meter.family) {
                 account.refresh(now, rules.version(), &meter.gauge);
                 let balance = account.balance(now);
+                let limit = rules.amount(meter, now.div_euclid(1000), &account.scope);
                 standings.push(Standing {
                     scope: account.scope.clone(),
                     measure: meter.measure,

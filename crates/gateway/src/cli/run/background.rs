@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tollgate_store::database::Database;
 use tollgate_store::database::audit::{Audit, Signer};
+use tollgate_store::database::ledger::Ledger as _;
 use tollgate_store::files::DataDir;
 use tollgate_upstream::client::{Client, ClientSettings};
 use tollgate_upstream::tls::Tls;
@@ -25,6 +26,10 @@ use crate::telemetry::Telemetry;
 
 /// How long the last of the journal may take to reach the database; what is left is taken up by the next start.
 const SHIP_GRACE: Duration = Duration::from_secs(5);
+/// How often old rows of the ledger are looked for.
+const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
+/// Between two parts of what is dropped.
+const RETAIN_PAUSE: Duration = Duration::from_millis(200);
 /// How often the audit log is asked whether a checkpoint is due.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 
@@ -81,6 +86,14 @@ impl Background {
             },
             runtime.handle(),
         );
+        let retention = retention(database.clone(), Arc::clone(current));
+        let stopped = ending.clone();
+        tasks.spawn_on(
+            async move {
+                stopped.run_until_cancelled(retention).await;
+            },
+            runtime.handle(),
+        );
         let peppers = data.peppers().map_err(|error| error.to_string())?;
         let refresh: Arc<dyn Refresh> = Arc::clone(&live) as Arc<dyn Refresh>;
         let mut control = Control::new(database.clone(), refresh, peppers, data.path().to_owned());
@@ -88,7 +101,7 @@ impl Background {
         control.config.store(Arc::new(live.view()));
         let control = Arc::new(control);
         let prepared = runtime.block_on(async {
-            live.refresh().await;
+            live.refresh().await?;
             prepare(&control).await
         })?;
         tasks.spawn_on(live.follow(Arc::clone(&control), ending.clone()), runtime.handle());
@@ -119,6 +132,26 @@ fn windows(current: &Arc<Current>) -> alerts::Windows {
         let budget = config.spending.rules.budgets().iter().find(|budget| budget.name == name)?;
         Some((budget.window, budget.zone.clone()))
     })
+}
+
+/// Drops what is older than the config wants it kept, a part at a time.
+async fn retention(database: Database, current: Arc<Current>) {
+    loop {
+        tokio::time::sleep(RETAIN_EVERY).await;
+        let kept = current.raw().ledger.retention.get();
+        let before_ms = i64::try_from(clock::now().unix.saturating_sub(kept).as_millis()).unwrap_or(0);
+        loop {
+            match database.retain(before_ms).await {
+                Ok(true) => tokio::time::sleep(RETAIN_PAUSE).await,
+                Ok(false) => break,
+                Err(error) => {
+                    let log = &current.shared().telemetry.log;
+                    log.event("warn", &format!("old rows of the ledger stay for now: {error}"));
+                    break;
+                }
+            }
+        }
+    }
 }
 
 /// Signs the audit log's head from time to time.

@@ -50,6 +50,10 @@ pub(super) fn check(context: &mut Context<'_>) {
         let reason = format!("{} is out of range", raw.ledger.journal_max);
         context.error(&Path::of("ledger").key("journal_max"), reason, "use 64MiB to 1024GiB");
     }
+    if raw.ledger.retention.get().as_secs() < 30 * 86_400 {
+        let reason = format!("{} is out of range", raw.ledger.retention);
+        context.error(&Path::of("ledger").key("retention"), reason, "use 30d or more");
+    }
     for (name, model) in &raw.models {
         if let Some(price) = &model.price {
             priced(context, &Path::of("models").key(name), price, model.allow_unpriced);

@@ -227,6 +227,8 @@ impl Default for Spending {
 pub struct Ledger {
     /// What an acknowledged entry survives.
     pub durability: Durability,
+    /// How long the ledger's rows are kept, in whole months of arrival; roll-ups and balances stay. From 30d.
+    pub retention: Period,
     /// The journal's bound while the database is away; beyond it calls are refused. From 64MiB to 1024GiB.
     pub journal_max: Size,
 }
@@ -235,6 +237,7 @@ impl Default for Ledger {
     fn default() -> Self {
         Self {
             durability: Durability::default(),
+            retention: Period::seconds(400 * 86_400),
             journal_max: Size::mebibytes(16 * 1024),
         }
     }

@@ -7,6 +7,7 @@ use super::{finish, usage};
 use crate::envelope::scanner::{Key, Scanner};
 use crate::event::Event;
 use crate::fault::Malformed;
+use crate::usage::ServiceTier;
 
 /// Looks at an answer and appends what happened. False: it is not a plain one, and nothing was appended.
 pub(super) fn look(body: &[u8], out: &mut Vec<Event>) -> bool {
@@ -17,7 +18,11 @@ pub(super) fn look(body: &[u8], out: &mut Vec<Event>) -> bool {
         return false;
     }
     let said = answer.finish.and_then(|word| finish::read(word, answer.stop, false));
-    out.extend(answer.usage.and_then(usage::read).map(Event::Usage));
+    let mut usage = answer.usage.and_then(usage::read);
+    if let (Some(usage), Some(tier)) = (&mut usage, answer.tier) {
+        usage.service_tier = Some(ServiceTier::named(tier));
+    }
+    out.extend(usage.map(Event::Usage));
     out.push(Event::Finish {
         choice: answer.index,
         reason: said.unwrap_or_else(|| finish::unsaid(false)),
@@ -33,6 +38,7 @@ struct Answer<'a> {
     finish: Option<&'a str>,
     stop: Option<&'a str>,
     usage: Option<&'a RawValue>,
+    tier: Option<&'a str>,
     /// Something is there that needs more than a look.
     odd: bool,
 }
@@ -61,6 +67,11 @@ impl<'a> Answer<'a> {
             b"usage" => {
                 let text = std::str::from_utf8(scanner.raw()?).unwrap_or_default();
                 self.usage = serde_json::from_str(text).ok();
+                Ok(())
+            }
+            b"service_tier" => {
+                let text = std::str::from_utf8(scanner.raw()?).unwrap_or_default();
+                self.tier = serde_json::from_str(text).ok();
                 Ok(())
             }
             b"error" | b"x_groq" => self.empty(scanner),

@@ -27,16 +27,15 @@ pub(super) fn scan(body: &[u8]) -> Result<Envelope, Malformed> {
         None | Some("null") => false,
         Some(options) => include_usage(options)?.is_some_and(|(on, _)| on),
     };
-    let limit = match find("max_completion_tokens") {
-        Some(field) if field.text(body) != "null" => Some(field),
-        _ => find("max_tokens"),
-    };
+    // Where both are set a vendor may take either: the larger counts.
+    let limits = ["max_completion_tokens", "max_tokens"].into_iter().filter_map(find);
+    let limits = limits.map(|field| count(field, body)).collect::<Result<Vec<_>, _>>()?;
     Ok(Envelope {
         model: name,
         model_span: model.value.clone(),
         stream: find("stream").map_or(Ok(false), |field| flag(field.text(body), "stream"))?,
         include_usage,
-        max_tokens: limit.map_or(Ok(None), |field| count(field, body))?,
+        max_tokens: limits.into_iter().flatten().max(),
         head,
         fields,
     })
