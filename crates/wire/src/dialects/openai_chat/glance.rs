@@ -7,7 +7,7 @@ use super::{finish, usage};
 use crate::envelope::scanner::{Key, Scanner};
 use crate::event::Event;
 use crate::fault::Malformed;
-use crate::usage::ServiceTier;
+use crate::usage::{ServiceTier, Usage};
 
 /// Looks at an answer and appends what happened. False: it is not a plain one, and nothing was appended.
 pub(super) fn look(body: &[u8], out: &mut Vec<Event>) -> bool {
@@ -18,11 +18,9 @@ pub(super) fn look(body: &[u8], out: &mut Vec<Event>) -> bool {
         return false;
     }
     let said = answer.finish.and_then(|word| finish::read(word, answer.stop, false));
-    let mut usage = answer.usage.and_then(usage::read);
-    if let (Some(usage), Some(tier)) = (&mut usage, answer.tier) {
-        usage.service_tier = Some(ServiceTier::named(tier));
-    }
-    out.extend(usage.map(Event::Usage));
+    let service_tier = answer.tier.filter(|word| *word != "auto").map(ServiceTier::named);
+    let usage = answer.usage.and_then(usage::read);
+    out.extend(usage.map(|usage| Event::Usage(Usage { service_tier, ..usage })));
     out.push(Event::Finish {
         choice: answer.index,
         reason: said.unwrap_or_else(|| finish::unsaid(false)),
@@ -70,8 +68,10 @@ impl<'a> Answer<'a> {
                 Ok(())
             }
             b"service_tier" => {
-                let text = std::str::from_utf8(scanner.raw()?).unwrap_or_default();
-                self.tier = serde_json::from_str(text).ok();
+                let raw = scanner.raw()?;
+                self.odd |= self.tier.is_some() || raw.contains(&b'\\');
+                let inner = raw.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+                self.tier = inner.and_then(|inner| std::str::from_utf8(inner).ok());
                 Ok(())
             }
             b"error" | b"x_groq" => self.empty(scanner),

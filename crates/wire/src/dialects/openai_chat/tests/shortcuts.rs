@@ -30,7 +30,7 @@ fn looks(body: &[u8]) -> (String, String, bool) {
 
 #[test]
 fn a_look_at_an_answer_finds_what_its_decoder_finds() {
-    let rows: [(&str, bool); 25] = [
+    let rows: [(&str, bool); 31] = [
         (
             r#"{"choices":[{"index":0,"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#,
             true,
@@ -47,6 +47,31 @@ fn a_look_at_an_answer_finds_what_its_decoder_finds() {
         (
             r#"{"choices":[{"index":7,"message":{"tool_calls":[]},"finish_reason":"odd"}],"error":null}"#,
             true,
+        ),
+        // The tier that was served decides what it costs.
+        (
+            r#"{"service_tier":"priority","choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2}}"#,
+            true,
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2},"service_tier":"default"}"#,
+            true,
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2},"service_tier":"auto"}"#,
+            true,
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2},"service_tier":null}"#,
+            true,
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2},"service_tier":"pri\u006frity"}"#,
+            false,
+        ),
+        (
+            r#"{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":2},"service_tier":"flex","service_tier":"priority"}"#,
+            false,
         ),
         // However a name is spelt, it is found.
         (
