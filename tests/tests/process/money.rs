@@ -2,6 +2,7 @@
 //! told of it. One file per subject.
 
 mod aborts;
+mod attempts;
 mod faults;
 mod limits;
 mod queue;
