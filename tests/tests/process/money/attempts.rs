@@ -183,3 +183,30 @@ async fn each_durability_counts_alike_and_none_forgets() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r_c2_estimates_learn_from_what_providers_report() {
+    for caller in Dialect::ALL {
+        let rig = Plan {
+            head: "budgets: [{ name: b, amount: 1 USD, window: never }]".into(),
+            // A tenth of a cent for each token in: 500 of them, from 400 letters.
+            models: "  m: { provider: openai, upstream_model: usage-500-1, price: { input: 1000, output: 0 } }".into(),
+            ..Plan::default()
+        }
+        .start()
+        .await;
+        let ask = caller.ask("m", &"x".repeat(400), false);
+        let first = rig.caller.post(caller.path(), &ask).await;
+        assert_eq!((first.status, nano(first.header("x-tollgate-cost-usd"))), (200, nano("0.5")));
+        assert_eq!(rig.gateway.record(first.id()).await["overrun"], true, "usual text is less dense");
+        // Half of the budget is left, which the second takes too, and a little more: that is known now.
+        let second = rig.caller.post(caller.path(), &ask).await;
+        assert_eq!(
+            (second.status, code(caller, &second).as_str()),
+            (402, "request_exceeds_budget"),
+            "{:?}",
+            second.headers
+        );
+        assert_eq!(rig.bill("usage-500-1").len(), 1);
+    }
+}
