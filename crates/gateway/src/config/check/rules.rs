@@ -27,6 +27,7 @@ pub(super) fn check(context: &mut Context<'_>) {
         scope(context, &path, &limit.per, limit.when.as_deref());
         amounts(context, &path, limit);
         on_exceed(context, &path.key("on_exceed"), &limit.on_exceed, true);
+        downgrades(context, &path, limit);
     }
     for (index, budget) in raw.budgets.iter().enumerate() {
         let path = Path::of("budgets").index(index);
@@ -276,6 +277,19 @@ fn on_exceed(context: &mut Context<'_>, path: &Path, on_exceed: &OnExceed, is_li
     }
     for (index, model) in downgrade.iter().flatten().enumerate() {
         context.model(&path.key("downgrade").index(index), model);
+    }
+}
+
+/// Warns of a limit that counts the model that stands in as it counts the first: it refuses both.
+fn downgrades(context: &mut Context<'_>, path: &Path, limit: &Limit) {
+    let OnExceed::Map(OnExceedMap { downgrade: Some(_), .. }) = &limit.on_exceed else {
+        return;
+    };
+    let by_model = limit.per.iter().any(|one| matches!(one, Dimension::Model | Dimension::Provider));
+    let when = limit.when.as_deref().unwrap_or_default();
+    if !by_model && !when.contains("model") && !when.contains("provider") {
+        let reason = "the models that stand in are counted by the same limit, and refused with the first";
+        context.warning(&path.key("on_exceed"), reason, "add model to per");
     }
 }
 

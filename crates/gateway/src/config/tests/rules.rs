@@ -214,8 +214,10 @@ budgets:
             2:45 limits[0].on_exceed: "rejct" is not one of reject, block; did you mean "reject"?
             3:54 limits[1].on_exceed.queue: 40s is out of range; use 1ms to 30s
             4:34 limits[2].on_exceed: one of queue and downgrade belongs here; write for example { queue: 20s }
+            ~4:34 limits[2].on_exceed: the models that stand in are counted by the same limit, and refused with the first; add model to per
             5:34 limits[3].on_exceed: one of queue and downgrade belongs here; write for example { queue: 20s }
             6:47 limits[4].on_exceed.downgrade: the list is empty; write for example [openai/gpt-4o-mini]
+            ~7:34 limits[5].on_exceed: the models that stand in are counted by the same limit, and refused with the first; add model to per
             7:59 limits[5].on_exceed.downgrade[0]: no model "bigg"; did you mean "big"?
             8:47 limits[6].on_exceed.queu: unknown key "queu"; did you mean "queue"?
             9:45 limits[7].on_exceed: expected one of reject, block, found a number
