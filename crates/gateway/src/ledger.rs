@@ -91,11 +91,8 @@ pub async fn open(raw: &Raw, source: &Source, data: &DataDir, now: Now) -> Resul
 async fn recover(database: &Database, journal: &Journal, now: Now, remarks: &mut Vec<String>) -> Result<Accounts, String> {
     let unread = |error: tollgate_store::database::Error| format!("the ledger cannot be read: {error}");
     let name = name_of(journal);
-    let applied = database
-        .position(&name)
-        .await
-        .map_err(unread)?
-        .map_or(Position::START, journal_position);
+    let position = database.position(&name).await.map_err(unread)?;
+    let applied = caught_up(journal, position.map(journal_position), remarks)?;
     let since = i64::try_from(now.unix.as_secs()).unwrap_or(0) - BALANCES_BACK_S;
     let balances = database.balances(since).await.map_err(unread)?;
     let holds = database.open_holds(&name).await.map_err(unread)?;
@@ -121,6 +118,35 @@ async fn recover(database: &Database, journal: &Journal, now: Now, remarks: &mut
         recovery.apply(&entry);
     }
     Ok(recovery.accounts())
+}
+
+/// How far the database has come in this journal, where one of them is not what it was when the last process ended.
+fn caught_up(journal: &Journal, position: Option<Position>, remarks: &mut Vec<String>) -> Result<Position, String> {
+    let Some(reached) = position else {
+        let mut reader = journal.read(Position::START).map_err(|error| {
+            format!(
+                "the database knows nothing of the journal, of which a part was let go because the database had it; restore the database \
+                 from a backup, or start with it as it is and an empty journal ({error})"
+            )
+        })?;
+        if reader.next().map_err(|error| error.to_string())?.is_some() {
+            remarks.push(
+                "the database knows nothing of the journal: it was deleted, or is another one; the ledger is made anew from the whole \
+                 journal, and keys, teams and rules that stood in the database alone are gone"
+                    .to_owned(),
+            );
+        }
+        return Ok(Position::START);
+    };
+    let behind = journal.go_on_behind(reached).map_err(|error| error.to_string())?;
+    if behind.is_some() {
+        remarks.push(
+            "the database has more of the journal than the disk kept (a power cut, or an older copy of the data folder); nothing of it is \
+             lost, and the journal goes on behind it"
+                .to_owned(),
+        );
+    }
+    Ok(behind.unwrap_or(reached))
 }
 
 /// The name that a journal has in the database.

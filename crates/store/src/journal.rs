@@ -31,7 +31,7 @@ pub use error::JournalError;
 use format::{HEADER_BYTES, Header};
 pub use position::Position;
 pub use reader::Reader;
-use reader::{Cursor, Step, path_of, segments};
+use reader::{Cursor, Step, missing, path_of, segments};
 pub use recovery::{Cut, OpenHold, OpenHolds, Recovery};
 use writer::{Shared, Writer};
 
@@ -199,6 +199,22 @@ impl Journal {
     /// When the place is not in the journal any more, or not yet.
     pub fn read(&self, from: Position) -> Result<Reader, JournalError> {
         Reader::live(&self.shared.dir, Arc::clone(&self.shared), from)
+    }
+
+    /// Goes on behind a place that was reached once and lies behind the end now: a power cut took what the disk had not kept yet, and the
+    /// reader had seen it. What is written from here on lies behind that place. `None`: the place is not behind the end.
+    ///
+    /// # Errors
+    /// When whole segments are gone, or the next one cannot be begun.
+    pub fn go_on_behind(&self, reached: Position) -> Result<Option<Position>, JournalError> {
+        let end = self.written();
+        if reached <= end {
+            return Ok(None);
+        }
+        if end.segment.saturating_add(1) < reached.segment {
+            return Err(missing(&self.shared.dir, &format!("it ends at {end}, and {reached} was reached")));
+        }
+        self.shared.begin_behind(reached.segment).map(Some)
     }
 
     /// Removes the segments that nobody needs any more: those before `applied` and before the oldest hold that is still open. How many.

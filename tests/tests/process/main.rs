@@ -9,6 +9,7 @@
 )]
 
 mod breaker;
+mod crash;
 mod descriptors;
 mod fallback;
 mod faults_below_http;

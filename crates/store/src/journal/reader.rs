@@ -67,6 +67,11 @@ impl Reader {
             return Err(missing(dir, &format!("it ends at {}, and {from} is asked for", reader.end())));
         }
         let first = segments(dir)?.first().map_or(0, |segment| segment.number);
+        let from = if first <= from.segment && from.segment < reader.end().segment {
+            behind_gap(dir, from)?
+        } else {
+            from
+        };
         let cursor = if first <= from.segment {
             Cursor::open(dir, from.segment, from.offset)?
         } else {
@@ -332,6 +337,16 @@ pub(super) fn segments(dir: &Path) -> Result<Vec<Segment>, JournalError> {
         }
     }
     Ok(found)
+}
+
+/// A place that lies behind its segment's end was reached before a power cut took it; the next segment was begun because of that.
+fn behind_gap(dir: &Path, from: Position) -> Result<Position, JournalError> {
+    let next = Cursor::open(dir, from.segment + 1, 0)?;
+    Ok(if next.header.before_bytes < from.offset {
+        next.position()
+    } else {
+        from
+    })
 }
 
 /// What the journal does not reach.

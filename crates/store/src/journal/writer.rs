@@ -155,6 +155,15 @@ impl Shared {
         Ok(writer.position)
     }
 
+    /// Begins segments until the live one is of a higher number than that.
+    pub(super) fn begin_behind(&self, segment: u32) -> Result<Position, JournalError> {
+        let mut writer = lock(&self.writer);
+        while writer.position.segment <= segment {
+            self.begin_segment(&mut writer)?;
+        }
+        Ok(writer.position)
+    }
+
     /// Ends the live segment and begins the next. When it fails, the live one stays.
     fn begin_segment(&self, writer: &mut Writer) -> Result<(), JournalError> {
         let before = writer.position;
