@@ -7,7 +7,7 @@ CARGO ?= cargo
 # Arguments for what is started: make run ARGS="--config tollgate.yaml", make test ARGS=sdk.
 ARGS ?=
 
-.PHONY: help run test check tidy bench schema fmt tools lints
+.PHONY: help run test soak check tidy bench schema fmt tools lints
 
 help: ## what there is to make
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,6 +17,10 @@ run: tools ## build and start the gateway; it prints its addresses, a key and a 
 
 test: tools ## run every test; the last line is "N passed, N failed, N skipped"
 	@$(CARGO) xtask test $(ARGS)
+
+soak: tools ## the long versions of what is said of money: 1,000 kills, 50 races for a budget, 10,000 simulated seeds
+	@$(CARGO) run --quiet --release --package xtask -- simulate --seeds 10000
+	@TOLLGATE_TESTS_FULL=1 $(CARGO) test --release --package tollgate-tests --test process -- --nocapture money:: crash::
 
 check: tools lints ## formatting, lints, the shape of the tree, licences and bans
 	$(CARGO) fmt --all --check

@@ -1,8 +1,13 @@
 //! The ledger's database away, in a process that runs: calls go on, it is told, and what was missed is made up for once.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use sqlx::Connection;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tollgate_store::database::Source;
 
 use super::{Site, stop};
@@ -62,4 +67,94 @@ async fn a_database_that_takes_nothing_holds_nobody_up() {
     has_rows(&site, &site.source(), 45).await;
     stop(gateway).await;
     assert_eq!(site.check(&site.source()).await.len(), 45);
+}
+
+/// A way to PostgreSQL that can be cut.
+struct Line {
+    address: SocketAddr,
+    up: watch::Sender<bool>,
+    _serving: JoinSet<()>,
+}
+
+impl Line {
+    async fn to(database: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (up, is_up) = watch::channel(true);
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut is_up = is_up.clone();
+                open.spawn(async move {
+                    if !*is_up.borrow() {
+                        return;
+                    }
+                    let mut far = TcpStream::connect(database).await.unwrap();
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = is_up.wait_for(|up| !up) => {}
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            up,
+            _serving: serving,
+        }
+    }
+}
+
+/// An empty schema of our own in that database, and the address that leads into it through a line.
+const MAKE: &str = "DROP SCHEMA IF EXISTS tollgate_crash CASCADE; CREATE SCHEMA tollgate_crash";
+const SEARCH_PATH: &str = "options=-csearch_path%3Dtollgate_crash";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_go_on_while_postgresql_is_down_and_all_is_shipped_once_when_it_is_back() {
+    let Ok(url) = std::env::var("TOLLGATE_POSTGRES") else {
+        println!("skipped: TOLLGATE_POSTGRES does not name a PostgreSQL to test with");
+        return;
+    };
+    let mut owner = sqlx::PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(MAKE).execute(&mut owner).await.unwrap();
+    let (scheme, rest) = url.split_once("://").unwrap();
+    let (user, place) = rest.split_once('@').unwrap();
+    let (host, name) = place.split_once('/').unwrap();
+    let line = Line::to(tokio::net::lookup_host(host).await.unwrap().next().unwrap()).await;
+    let join = if name.contains('?') { '&' } else { '?' };
+    let through = format!("{scheme}://{user}@{}/{name}{join}{SEARCH_PATH}", line.address);
+    let direct = Source::Url(format!("{url}{join}{SEARCH_PATH}"));
+    let site = Site::new(&format!("database: \"{through}\"")).await;
+
+    // Away at the start: what may be spent is not known, and that is said.
+    line.up.send_replace(false);
+    let said = site.try_start().await.err().unwrap();
+    assert!(said.contains("the database cannot be opened"), "{said}");
+    line.up.send_replace(true);
+
+    let gateway = site.start().await;
+    site.answers(&gateway, 5).await;
+    has_rows(&site, &direct, 5).await;
+    line.up.send_replace(false);
+    let began = Instant::now();
+    site.answers(&gateway, 20).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "calls wait for the database");
+    let told = gateway.line_with("behind the journal").await;
+    assert!(told.contains("\"level\":\"error\""), "{told}");
+    line.up.send_replace(true);
+    has_rows(&site, &direct, 25).await;
+    // Killed while it is away: the next start finds in the journal what the database does not have.
+    line.up.send_replace(false);
+    let load = site.load(&gateway);
+    site.answers(&gateway, 10).await;
+    drop(gateway);
+    load.end().await;
+    line.up.send_replace(true);
+    stop(site.start().await).await;
+    assert!(35 <= site.check(&direct).await.len());
+    sqlx::raw_sql("DROP SCHEMA tollgate_crash CASCADE")
+        .execute(&mut owner)
+        .await
+        .unwrap();
 }

@@ -8,12 +8,16 @@ use tollgate_store::database::ledger::Row;
 
 use super::{Site, stop};
 
-/// How often the process is killed, where `TOLLGATE_KILLS` does not say otherwise.
+/// How often the process is killed; and how often where `TOLLGATE_TESTS_FULL` is set (`make soak`).
 const KILLS: u64 = 15;
+const KILLS_FULL: u64 = 1_000;
 
 fn kills() -> u64 {
-    let named = std::env::var("TOLLGATE_KILLS").ok();
-    named.map_or(KILLS, |text| text.parse().expect("TOLLGATE_KILLS is a number"))
+    if std::env::var_os("TOLLGATE_TESTS_FULL").is_some() {
+        KILLS_FULL
+    } else {
+        KILLS
+    }
 }
 
 /// What a row says of money, without when it was written.
@@ -50,5 +54,5 @@ async fn i1_to_i7_no_kill_forgets_or_repeats_what_was_spent() {
     let crashed = once.iter().filter(|row| row.ended == "crashed").count();
     let answered = site.seen.complete.lock().unwrap().len();
     println!("kills: {} requests, {answered} answered, {crashed} crashed", once.len());
-    assert!(kills() < 5 || (0 < crashed && 100 < answered), "nothing was under way");
+    assert!(0 < crashed && 100 < answered, "nothing was under way");
 }

@@ -68,6 +68,53 @@ fn a_database_that_is_ahead_or_too_far_behind_is_told() {
     assert!(journal.recover(within, |_| ()).is_err());
 }
 
+/// The end of a segment, or a whole one that was just begun, is lost with the power, and its reader had seen it.
+#[test]
+fn a_journal_that_lost_what_was_read_goes_on_behind_it() {
+    for whole_segment in [false, true] {
+        let folder = Folder::new();
+        let journal = open(&folder);
+        let entries = exchanges(20);
+        let positions = append_all(&journal, &entries);
+        let reached = *positions.last().unwrap();
+        let lost = positions.iter().filter(|at| at.segment == reached.segment).count();
+        assert!(1 < reached.segment && lost < positions.len());
+        drop(journal);
+        if whole_segment {
+            std::fs::remove_file(folder.segment(reached.segment)).unwrap();
+        } else {
+            let file = std::fs::OpenOptions::new()
+                .write(true)
+                .open(folder.segment(reached.segment))
+                .unwrap();
+            file.set_len(u64::from(reached.offset) - 10).unwrap();
+        }
+        let journal = open(&folder);
+        assert!(journal.recover(reached, |_| ()).is_err(), "nobody has said yet that this is known");
+        let behind = journal.go_on_behind(reached).unwrap().unwrap();
+        assert!(reached < behind && behind == journal.written());
+        assert_eq!(journal.go_on_behind(reached).unwrap(), None, "once");
+        // Nothing new yet; then what is written now, however often the reader begins at the old place.
+        for count in 0..3 {
+            let mut replayed = Vec::new();
+            journal.recover(reached, |entry| replayed.push(entry.clone())).unwrap();
+            assert_eq!(replayed, entries[..count]);
+            assert_eq!(rest(&mut journal.read(reached).unwrap()).unwrap(), entries[..count]);
+            append_all(&journal, &entries[count..=count]);
+        }
+        drop(journal);
+        let kept = if whole_segment { entries.len() - lost } else { entries.len() - 1 };
+        let all: Vec<_> = entries[..kept].iter().chain(&entries[..3]).cloned().collect();
+        assert_eq!(read_offline(&folder.0).unwrap(), all);
+        // A journal that lacks whole segments is not the one that was read.
+        let far = Position {
+            segment: open(&folder).written().segment + 2,
+            offset: 72,
+        };
+        assert!(matches!(open(&folder).go_on_behind(far), Err(JournalError::Missing { .. })));
+    }
+}
+
 #[test]
 fn nothing_is_open_when_everything_is_settled() {
     let mut open = OpenHolds::default();
