@@ -10,12 +10,13 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tollgate_policy::accounts::{Accounts, BudgetStanding, Demand, Denied, Entered, Headroom, Reserved, RuleSet, Scoped};
-use tollgate_policy::ledger::{Entry, Extension, Hold, Party, Settlement};
+use tollgate_policy::ledger::{Entry, Extension, Hold, Opened, Party, Settlement};
 use tollgate_policy::money::NanoUsd;
 use tollgate_store::journal::{Journal, JournalError, Position};
 use tollgate_wire::fault::Fault;
 use tollgate_wire::usage::ServiceTier;
 
+use grant::Carried;
 pub use grant::{Grant, Paid};
 use keys::{KeyPlace, OpenByKey};
 pub use rooms::{Rooms, Ticket};
@@ -132,8 +133,36 @@ impl Books {
             Ok(reserved) => reserved,
             Err(denied) => return Err(Box::new((entrance, NotReserved::Denied(Box::new(denied))))),
         };
-        match self.write_hold(at_ms, &mut reserved, &order) {
-            Ok(position) => Ok(Grant::new(entrance, reserved, order, position)),
+        let Order {
+            request,
+            party,
+            model,
+            demand,
+            tier,
+            text_bytes,
+            expires_ms,
+            spending,
+        } = order;
+        let hold = Hold {
+            request,
+            at_ms,
+            expires_ms,
+            party,
+            model,
+            amount: demand.money,
+            input_tokens: demand.input_tokens,
+            charges: std::mem::take(&mut reserved.charges),
+        };
+        match self.write_hold(hold, &reserved.opened) {
+            Ok((hold, position)) => {
+                let carried = Carried {
+                    held: demand,
+                    tier,
+                    text_bytes,
+                    spending,
+                };
+                Ok(Grant::new(entrance, reserved, (hold, carried), position))
+            }
             Err(error) => {
                 let mut accounts = self.accounts();
                 accounts.unname(&reserved.opened);
@@ -172,27 +201,20 @@ impl Books {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_hold(&self, at_ms: u64, reserved: &mut Reserved, order: &Order) -> Result<Position, JournalError> {
-        let Some(journal) = &self.journal else { return Ok(Position::START) };
-        let hold = Entry::Hold(Hold {
-            request: order.request.clone(),
-            at_ms,
-            expires_ms: order.expires_ms,
-            party: order.party.clone(),
-            model: order.model.clone(),
-            amount: order.demand.money,
-            input_tokens: order.demand.input_tokens,
-            charges: std::mem::take(&mut reserved.charges),
-        });
-        if reserved.opened.is_empty() {
-            return journal.append(std::slice::from_ref(&hold));
+    fn write_hold(&self, hold: Hold, opened: &[Opened]) -> Result<(Hold, Position), JournalError> {
+        let Some(journal) = &self.journal else {
+            return Ok((hold, Position::START));
+        };
+        let named = opened.iter().cloned().map(Entry::Opened);
+        let mut entries: Vec<Entry> = named.chain([Entry::Hold(hold)]).collect();
+        let position = journal.append(&entries)?;
+        match entries.pop() {
+            Some(Entry::Hold(hold)) => Ok((hold, position)),
+            _ => Err(JournalError::TooLong), // never: it is the one that was put there last
         }
-        let mut entries: Vec<Entry> = reserved.opened.iter().cloned().map(Entry::Opened).collect();
-        entries.push(hold);
-        journal.append(&entries)
     }
 
-    fn write_extension(&self, extension: Extension, opened: &[tollgate_policy::ledger::Opened]) -> Result<Position, JournalError> {
+    fn write_extension(&self, extension: Extension, opened: &[Opened]) -> Result<Position, JournalError> {
         let Some(journal) = &self.journal else { return Ok(Position::START) };
         let mut entries: Vec<Entry> = opened.iter().cloned().map(Entry::Opened).collect();
         entries.push(Entry::Extension(extension));

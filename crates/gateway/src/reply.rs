@@ -11,6 +11,7 @@ use tollgate_policy::accounts::Room;
 use tollgate_upstream::deployment::Asked;
 use tollgate_wire::dialects::Dialect;
 use tollgate_wire::fault::{Fault, FaultKind, Origin, Retry};
+use tollgate_wire::json;
 
 use crate::identify::Caller;
 use crate::record::{Record, line};
@@ -147,7 +148,7 @@ pub fn facts(record: &Record) -> HeaderMap {
         headers.insert(REQUEST_ID, id.clone());
         headers.insert(ANTHROPIC_REQUEST_ID, id);
     }
-    set(headers, CONFIG, &record.config);
+    set(headers, CONFIG, &*record.config);
     // A model that is asked for directly is a route of its own name.
     if let Some(route) = record.route_name().or(record.asked.as_deref()) {
         set(headers, ROUTE, route);
@@ -157,7 +158,11 @@ pub fn facts(record: &Record) -> HeaderMap {
     }
     headers.insert(ATTEMPTS, HeaderValue::from(record.attempts.len()));
     if let Some(us) = record.overhead_us {
-        set(headers, OVERHEAD, &format!("{}.{:03}", us / 1000, us % 1000));
+        let mut text = Vec::with_capacity(12);
+        json::write_integer(&mut text, us / 1000);
+        text.push(b'.');
+        line::digits(&mut text, us % 1000, 3);
+        set(headers, OVERHEAD, text);
     }
     if let Some(fallback) = record.fallback.as_deref() {
         set(headers, FALLBACK, fallback);
@@ -166,20 +171,20 @@ pub fn facts(record: &Record) -> HeaderMap {
         set(headers, DOWNGRADED, downgraded);
     }
     if let Some(tokens) = record.clamped {
-        set(headers, MAX_TOKENS, &format!("{tokens}; reason=budget"));
+        set(headers, MAX_TOKENS, format!("{tokens}; reason=budget"));
     }
     if let Some(paid) = record.paid.as_ref().filter(|paid| paid.price_version.is_some()) {
-        set(headers, COST, &paid.cost.to_string());
+        set(headers, COST, paid.cost.to_string());
     }
     room(headers, &REQUESTS_ROOM, record.headroom.requests);
     room(headers, &TOKENS_ROOM, record.headroom.tokens);
     if !record.loss.is_empty() {
-        set(headers, LOSS, &record.loss.join(", "));
+        set(headers, LOSS, record.loss.join(", "));
     }
     if let Some(until) = record.caller.as_deref().and_then(Caller::deprecated_until) {
         let mut text = Vec::with_capacity(24);
         line::time(&mut text, Duration::from_secs(until));
-        set(headers, KEY_DEPRECATED, &String::from_utf8_lossy(&text));
+        set(headers, KEY_DEPRECATED, text);
     }
     if let Some(id) = record.provider_request_id.as_deref() {
         set(headers, PROVIDER_REQUEST_ID, id);
@@ -193,29 +198,36 @@ fn room(headers: &mut HeaderMap, names: &[HeaderName; 3], room: Option<Room>) {
     let [limit, remaining, reset] = names.clone();
     headers.insert(limit, HeaderValue::from(room.limit));
     headers.insert(remaining, HeaderValue::from(room.remaining));
-    set(headers, reset, &go_duration(room.reset_ms));
+    set(headers, reset, go_duration(room.reset_ms));
 }
 
 /// A duration in Go's form, which OpenAI uses: `1h0m12.5s`, `7m12s`, `20ms`.
-fn go_duration(ms: u64) -> String {
+fn go_duration(ms: u64) -> Vec<u8> {
     let (hours, minutes, rest) = (ms / 3_600_000, ms / 60_000 % 60, ms % 60_000);
-    if ms < 1000 {
-        return format!("{ms}ms");
-    }
-    let seconds = match rest % 1000 {
-        0 => format!("{}s", rest / 1000),
-        fraction => format!("{}.{}s", rest / 1000, format!("{fraction:03}").trim_end_matches('0')),
+    let mut text = Vec::with_capacity(24);
+    let mut part = |value, unit: &[u8]| {
+        json::write_integer(&mut text, value);
+        text.extend_from_slice(unit);
     };
-    match (hours, minutes) {
-        (0, 0) => seconds,
-        (0, minutes) => format!("{minutes}m{seconds}"),
-        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+    if ms < 1000 {
+        part(ms, b"ms");
+        return text;
     }
+    if hours > 0 {
+        part(hours, b"h");
+    }
+    if hours > 0 || minutes > 0 {
+        part(minutes, b"m");
+    }
+    part(rest / 1000, b"");
+    line::thousandths(&mut text, rest % 1000);
+    text.push(b's');
+    text
 }
 
 /// Names that a header cannot hold are left out: the record has them.
-fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
+fn set(headers: &mut HeaderMap, name: HeaderName, value: impl AsRef<[u8]>) {
+    if let Ok(value) = HeaderValue::from_bytes(value.as_ref()) {
         headers.insert(name, value);
     }
 }

@@ -96,12 +96,33 @@ impl std::iter::Sum for NanoUsd {
 /// Dollars without trailing zeros, at least two digits behind the point: `5.00`, `0.000000125`.
 impl fmt::Display for NanoUsd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let magnitude = self.0.unsigned_abs();
-        let (whole, fraction) = (magnitude / NANOS.unsigned_abs(), magnitude % NANOS.unsigned_abs());
-        let digits = format!("{fraction:0PLACES$}");
-        let shown = digits.trim_end_matches('0');
-        write!(f, "{sign}{whole}.{shown:0<2}")
+        // From its end, with at least two digits behind the point; written for every answer, so without the machinery of formats.
+        let mut text = [0; 32];
+        let mut places = text.iter_mut().rev();
+        let (mut rest, mut place, mut length) = (self.0.unsigned_abs(), PLACES, 0);
+        while place > 2 && rest.is_multiple_of(10) {
+            (rest, place) = (rest / 10, place - 1);
+        }
+        let mut put = |byte| {
+            if let Some(free) = places.next() {
+                (*free, length) = (byte, length + 1);
+            }
+        };
+        loop {
+            put(b'0' + u8::try_from(rest % 10).unwrap_or(0));
+            rest /= 10;
+            place = place.wrapping_sub(1);
+            if place == 0 {
+                put(b'.');
+            } else if place > PLACES && rest == 0 {
+                break;
+            }
+        }
+        if self.0 < 0 {
+            put(b'-');
+        }
+        let shown = text.get(text.len() - length..).and_then(|text| std::str::from_utf8(text).ok());
+        f.write_str(shown.unwrap_or_default())
     }
 }
 

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use postcard::ser_flavors::Flavor;
 use tollgate_policy::ledger::Entry;
 
 mod disk;
@@ -144,7 +145,7 @@ impl Journal {
             buffer.clear();
             for entry in entries {
                 let at = format::open(buffer);
-                *buffer = postcard::to_extend(entry, std::mem::take(buffer)).map_err(|_| JournalError::TooLong)?;
+                postcard::serialize_with_flavor(entry, Behind(buffer)).map_err(|_| JournalError::TooLong)?;
                 format::close(buffer, at).ok_or(JournalError::TooLong)?;
             }
             let written = self.shared.write(buffer);
@@ -256,6 +257,27 @@ impl Drop for Journal {
         }
         // At once, also where a child process that was just forked has the file open.
         let _ = self.lock.unlock();
+    }
+}
+
+/// Behind what stands in a buffer; text by text, where postcard's own for any collection goes byte by byte.
+struct Behind<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Behind<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use tollgate_policy::accounts::{Demand, Reserved, Scoped};
-use tollgate_policy::ledger::{Ended, Extension, Party, Posting, Settlement, UsageSource};
+use tollgate_policy::ledger::{Ended, Extension, Hold, Party, Posting, Settlement, UsageSource};
 use tollgate_policy::money::NanoUsd;
 use tollgate_policy::prices::Price;
 use tollgate_store::journal::Position;
@@ -12,7 +12,7 @@ use tollgate_wire::event::Event;
 use tollgate_wire::usage::{ServiceTier, Usage};
 
 use super::tally::Tally;
-use super::{Books, Durable, Entrance, NotReserved, Order, millis};
+use super::{Books, Durable, Entrance, NotReserved, millis};
 use crate::clock::{self, Now};
 use crate::config::snapshot::Target;
 use crate::config::spending::{BudgetStatus, Spending};
@@ -44,6 +44,18 @@ pub struct Grant {
     position: Position,
 }
 
+/// What a grant takes from its order beside what the journal's hold has.
+pub(super) struct Carried {
+    /// What is held.
+    pub(super) held: Demand,
+    /// The service tier that is asked for.
+    pub(super) tier: ServiceTier,
+    /// Bytes of text that the input was estimated from, where there is nothing but text.
+    pub(super) text_bytes: Option<u64>,
+    /// The rules that it is held under.
+    pub(super) spending: Arc<Spending>,
+}
+
 /// The attempt under way.
 struct Attempt {
     target: Arc<Target>,
@@ -64,22 +76,27 @@ pub struct Paid {
 }
 
 impl Grant {
-    pub(super) fn new(entrance: Entrance, reserved: Reserved, order: Order, position: Position) -> Self {
+    pub(super) fn new(
+        entrance: Entrance,
+        reserved: Reserved,
+        (hold, carried): (Hold, Carried),
+        position: Position,
+    ) -> Self {
         Self {
             entrance,
-            request: order.request,
-            party: order.party,
+            request: hold.request,
+            party: hold.party,
             reserved: Some(reserved),
-            held: order.demand,
-            input_tokens: order.demand.input_tokens,
-            tier: order.tier,
+            held: carried.held,
+            input_tokens: hold.input_tokens,
+            tier: carried.tier,
             attempt: None,
             attempts: 0,
             postings: Vec::new(),
             handed: 0,
-            stands_for: (order.model, false),
-            text_bytes: order.text_bytes,
-            spending: order.spending,
+            stands_for: (hold.model, false),
+            text_bytes: carried.text_bytes,
+            spending: carried.spending,
             position,
         }
     }

@@ -93,7 +93,7 @@ fn civil(days: u64) -> (u64, u64, u64) {
 }
 
 /// A whole number with leading zeros.
-fn digits(out: &mut Vec<u8>, value: u64, width: usize) {
+pub fn digits(out: &mut Vec<u8>, value: u64, width: usize) {
     let start = out.len();
     out.resize(start + width, b'0');
     let mut rest = value;
@@ -104,7 +104,7 @@ fn digits(out: &mut Vec<u8>, value: u64, width: usize) {
 }
 
 /// A point and the decimals of a value below 1000, without the zeros at their end; nothing for 0.
-fn thousandths(out: &mut Vec<u8>, value: u64) {
+pub fn thousandths(out: &mut Vec<u8>, value: u64) {
     if value == 0 {
         return;
     }

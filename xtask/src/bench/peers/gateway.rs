@@ -56,7 +56,8 @@ fn prepare(site: &Site, name: &str, rules: &str) -> Result<Prepared, String> {
         Some(ready) => ready.clone(),
         None => build(site)?,
     };
-    let config = site.folder().join(format!("{name}.yaml"));
+    // In a folder of its own: that is watched, and the log is written to all the time.
+    let config = site.folder().join(name).join("tollgate.yaml");
     let data = site.folder().join(format!("{name}-data"));
     // A ledger of earlier runs would be measured too.
     match fs::remove_dir_all(&data) {
