@@ -11,7 +11,7 @@ use serde_json::Value;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Postgres, Row as _, SqlSafeStr, Sqlite, Transaction};
+use sqlx::{Arguments as _, Postgres, Row as _, SqlSafeStr, Sqlite, Transaction};
 
 use super::error::Error;
 
@@ -91,6 +91,10 @@ impl Engine {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // A batch of the ledger fits, so that no page of it is written twice; and pages that every batch changes are moved out of the
+            // write-ahead log after some of them only.
+            .pragma("cache_size", "-8192")
+            .pragma("wal_autocheckpoint", "4000")
             .busy_timeout(WAIT_TIMEOUT);
         let pool = |connections| {
             SqlitePoolOptions::new()
@@ -184,30 +188,37 @@ fn migrator(text: fn(&(i64, &'static str, &'static str, &'static str)) -> &'stat
     Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
 }
 
+/// One by one on a query they would each move it.
+fn arguments<D>(binds: Vec<Bind>) -> Result<D::Arguments, Error>
+where
+    D: sqlx::Database,
+    for<'q> i64: sqlx::Encode<'q, D> + sqlx::Type<D>,
+    for<'q> String: sqlx::Encode<'q, D> + sqlx::Type<D>,
+    for<'q> Arc<str>: sqlx::Encode<'q, D> + sqlx::Type<D>,
+{
+    let mut arguments = D::Arguments::default();
+    arguments.reserve(binds.len(), 0);
+    for bind in binds {
+        let added = match bind {
+            Bind::Int(value) => arguments.add(value),
+            Bind::Text(value) => arguments.add(value),
+            Bind::Shared(value) => arguments.add(value),
+        };
+        added.map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
 /// Runs one statement on either database; the two arms differ in types alone.
 macro_rules! on_either {
     ($tx:expr, $sql:expr, $binds:expr, $run:ident, $wrap:expr, $wrap_pg:expr) => {
         match $tx {
             Tx::Sqlite(tx) => {
-                let mut query = sqlx::query::<Sqlite>($sql);
-                for bind in $binds {
-                    query = match bind {
-                        Bind::Int(value) => query.bind(value),
-                        Bind::Text(value) => query.bind(value),
-                        Bind::Shared(value) => query.bind(value),
-                    };
-                }
+                let query = sqlx::query_with::<Sqlite, _>($sql, arguments::<Sqlite>($binds)?);
                 $wrap(query.$run(&mut **tx).await?)
             }
             Tx::Postgres(tx) => {
-                let mut query = sqlx::query::<Postgres>($sql);
-                for bind in $binds {
-                    query = match bind {
-                        Bind::Int(value) => query.bind(value),
-                        Bind::Text(value) => query.bind(value),
-                        Bind::Shared(value) => query.bind(value),
-                    };
-                }
+                let query = sqlx::query_with::<Postgres, _>($sql, arguments::<Postgres>($binds)?);
                 $wrap_pg(query.$run(&mut **tx).await?)
             }
         }

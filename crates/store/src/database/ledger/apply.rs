@@ -10,6 +10,7 @@ use super::super::chain::Link;
 use super::super::engine::{Engine, Tx, binds};
 use super::super::error::Error;
 use super::batch::{Batch, End};
+use super::fresh::Fresh;
 use super::insert;
 use super::{Applied, Balance, Position, Watch, Watching, account_of, account_text};
 
@@ -86,13 +87,15 @@ pub(super) async fn apply(engine: &Engine, journal: &str, batch: &[(Position, En
     for entry in &fresh {
         sums.add(entry)?;
     }
-    write(&mut tx, journal, &sums).await?;
+    let rows = std::mem::take(&mut sums.rows);
+    let count = rows.len();
+    write(&mut tx, journal, &sums, rows).await?;
     tx.execute(MOVE_POSITION, binds![journal, latest.0, latest.1]).await?;
     let alerts = alert(&mut tx, &sums, watching).await?;
     tx.commit().await?;
     Ok(Applied {
         entries: fresh.len(),
-        rows: sums.rows.len(),
+        rows: count,
         alerts,
     })
 }
@@ -127,7 +130,7 @@ async fn extended_holds(tx: &mut Tx, journal: &str, entries: &[&Entry]) -> Resul
     holds.map(|hold| hold.map(|hold| (hold.request.clone(), hold))).collect()
 }
 
-async fn write(tx: &mut Tx, journal: &str, sums: &Batch<'_>) -> Result<(), Error> {
+async fn write(tx: &mut Tx, journal: &str, sums: &Batch<'_>, rows: Vec<Fresh<'_>>) -> Result<(), Error> {
     if !sums.opened.is_empty() {
         let line = |opened: &&Opened| {
             Ok(json!([
@@ -139,8 +142,8 @@ async fn write(tx: &mut Tx, journal: &str, sums: &Batch<'_>) -> Result<(), Error
         let lines = sums.opened.iter().map(line).collect::<Result<Vec<Value>, Error>>()?;
         tx.execute(NAME_ACCOUNTS, binds![lines]).await?;
     }
-    insert::rows(tx, &sums.rows).await?;
-    if !sums.rows.is_empty() {
+    if !rows.is_empty() {
+        insert::rows(tx, rows).await?;
         tx.execute(MOVE_END, binds![sums.end.seq, sums.end.link.text(), sums.end.part])
             .await?;
         tx.execute(ADD_SPEND, binds![sums.spend_lines()]).await?;

@@ -96,7 +96,7 @@ impl<'a> Fresh<'a> {
     }
 
     /// Its values, in the table's order.
-    pub(super) fn binds(&self, texts: &mut Texts) -> [Bind; COLUMNS] {
+    pub(super) fn binds(self, texts: &mut Texts) -> [Bind; COLUMNS] {
         let int = Bind::Int;
         let totals = &self.totals;
         let [team, user, key, feature, route, provider, model] = self.names.each_ref();
@@ -104,7 +104,7 @@ impl<'a> Fresh<'a> {
             int(self.seq),
             int(self.part),
             texts.shared(0, &self.journal),
-            Bind::Text(self.request.clone().into_owned()),
+            Bind::Text(self.request.into_owned()),
             int(self.attempt),
             int(self.at_ms),
             texts.shared(1, team),
@@ -127,7 +127,7 @@ impl<'a> Fresh<'a> {
             texts.shared(10, self.ended),
             int(i64::from(self.overrun)),
             int(i64::from(self.late)),
-            Bind::Text(self.charges.clone()),
+            Bind::Text(self.charges),
             Bind::Text(self.hash.text()),
         ]
     }

@@ -80,28 +80,26 @@ const ADD: [(usize, &str); 3] = [
     (1, concat!("INSERT INTO ledger (", columns!(), ") VALUES ", one!())),
 ];
 
-pub(super) async fn rows(tx: &mut Tx, rows: &[Fresh<'_>]) -> Result<(), Error> {
+pub(super) async fn rows(tx: &mut Tx, mut rows: Vec<Fresh<'_>>) -> Result<(), Error> {
     let mut texts = Texts::default();
     if tx.has_partitions() {
         for part in rows.iter().map(|row| row.part).collect::<BTreeSet<i64>>() {
             tx.rows(ADD_PART, binds![part]).await?;
         }
-        for rows in rows.chunks(LIST_ROWS_MAX) {
-            let mut line = |row: &Fresh<'_>| Value::Array(row.binds(&mut texts).into_iter().map(Bind::json).collect());
-            let lines: Vec<Value> = rows.iter().map(&mut line).collect();
+        while !rows.is_empty() {
+            let line = |row: Fresh<'_>| Value::Array(row.binds(&mut texts).into_iter().map(Bind::json).collect());
+            let lines: Vec<Value> = rows.drain(..LIST_ROWS_MAX.min(rows.len())).map(line).collect();
             tx.execute(ADD_LIST, binds![lines]).await?;
         }
         return Ok(());
     }
-    let mut rest = rows;
+    let mut rows = rows.into_iter();
     for (number, sql) in ADD {
-        let mut chunks = rest.chunks_exact(number);
-        for rows in &mut chunks {
+        while number <= rows.len() {
             let mut values = Vec::with_capacity(number * COLUMNS);
-            rows.iter().for_each(|row| values.extend(row.binds(&mut texts)));
+            rows.by_ref().take(number).for_each(|row| values.extend(row.binds(&mut texts)));
             tx.execute(sql, values).await?;
         }
-        rest = chunks.remainder();
     }
     Ok(())
 }
