@@ -76,12 +76,7 @@ pub struct Paid {
 }
 
 impl Grant {
-    pub(super) fn new(
-        entrance: Entrance,
-        reserved: Reserved,
-        (hold, carried): (Hold, Carried),
-        position: Position,
-    ) -> Self {
+    pub(super) fn new(entrance: Entrance, reserved: Reserved, (hold, carried): (Hold, Carried), position: Position) -> Self {
         Self {
             entrance,
             request: hold.request,
