@@ -121,7 +121,7 @@ pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pas
     let key = desk.caller.key_id().zip(desk.caller.max_concurrency());
     let entered = || desk.books.enter(clock::now(), &scoped, key).map_err(NotReserved::Denied);
     let entrance = match entered() {
-        Err(NotReserved::Denied(denied)) => Box::pin(queue::waited(desk, (&route, call), denied, entered)).await,
+        Err(NotReserved::Denied(denied)) => Box::pin(queue::waited(desk, (&route, call), (denied, draft), entered)).await,
         entrance => entrance,
     };
     let entrance = entrance.map_err(|why| refused(desk, &why, draft))?;
@@ -151,7 +151,7 @@ pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, dr
                 (chosen, reason) = (substitute.planned, Some(substitute.reason));
                 ask.hold(&chosen.0, &chosen.1).map_err(|_| NotReserved::Denied(denied))
             }
-            None => Box::pin(queue::waited(desk, (&route, call), denied, || ask.hold(&chosen.0, &chosen.1))).await,
+            None => Box::pin(queue::waited(desk, (&route, call), (denied, draft), || ask.hold(&chosen.0, &chosen.1))).await,
         };
     }
     drop(ask);

@@ -119,6 +119,8 @@ pub struct Record {
     pub first_byte_us: Option<u64>,
     /// From the request's first byte to the answer's last, in microseconds.
     pub total_us: u64,
+    /// How long it waited in queues of limits.
+    pub queued_us: Option<u64>,
     /// Until the answer's first byte: what was not spent waiting for providers, in microseconds.
     pub overhead_us: Option<u64>,
 }
@@ -183,6 +185,7 @@ impl Record {
             answer_bytes: 0,
             first_byte_us: None,
             total_us: 0,
+            queued_us: None,
             overhead_us: None,
         }
     }

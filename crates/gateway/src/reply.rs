@@ -23,6 +23,7 @@ const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
 const MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tollgate-attempts");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tollgate-overhead-ms");
+const QUEUED: HeaderName = HeaderName::from_static("x-tollgate-queued-ms");
 const CONFIG: HeaderName = HeaderName::from_static("x-tollgate-config");
 const FALLBACK: HeaderName = HeaderName::from_static("x-tollgate-fallback");
 const DOWNGRADED: HeaderName = HeaderName::from_static("x-tollgate-downgraded");
@@ -163,6 +164,9 @@ pub fn facts(record: &Record) -> HeaderMap {
         text.push(b'.');
         line::digits(&mut text, us % 1000, 3);
         set(headers, OVERHEAD, text);
+    }
+    if let Some(us) = record.queued_us {
+        set(headers, QUEUED, &format!("{}.{:03}", us / 1000, us % 1000));
     }
     if let Some(fallback) = record.fallback.as_deref() {
         set(headers, FALLBACK, fallback);

@@ -55,11 +55,7 @@ pub(super) fn facts<'a>(desk: Desk<'a>, route: &'a Route, call: &'a Call) -> Fac
         input_tokens: call.body.len() as u64 / 3,
         max_tokens: call.envelope.max_tokens.unwrap_or(0),
         hour: u8::try_from(desk.now.unix.as_secs() / 3600 % 24).unwrap_or(0),
-        priority: header("x-tollgate-priority")
-            .parse()
-            .ok()
-            .filter(|priority| *priority <= 9)
-            .unwrap_or(0),
+        priority: priority(call).into(),
         tags: caller.tags().pairs(),
         ..Facts::default()
     }
@@ -71,6 +67,15 @@ pub(super) fn scoped<'a>(desk: Desk<'a>, subject: &'a Subject<'a>, part: Part, f
     let spending = &desk.config.spending;
     let applies = |rule| !spending.is_conditional(rule) || spending.applies(rule, &facts);
     spending.rules.scoped(subject, part, applies)
+}
+
+/// How urgent its caller says a call is, from 0 to 9: among the calls of its own team.
+pub(super) fn priority(call: &Call) -> u8 {
+    let header = call.headers.get("x-tollgate-priority").and_then(|value| value.to_str().ok());
+    header
+        .and_then(|text| text.parse().ok())
+        .filter(|priority| *priority <= 9)
+        .unwrap_or(0)
 }
 
 /// What a call may take, whichever deployment answers.

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tollgate_policy::accounts::Denied;
 
+use super::demand::priority;
 use super::{Desk, whole_subject};
 use crate::books::NotReserved;
 use crate::clock;
 use crate::config::snapshot::Route;
 use crate::ingress::Call;
+use crate::record::Draft;
 
 /// The longest wait that any limit may ask for.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -23,7 +25,7 @@ const AGAIN: Duration = Duration::from_millis(100);
 pub(super) async fn waited<T>(
     desk: Desk<'_>,
     (route, call): (&Route, &Call),
-    denied: Box<Denied>,
+    (denied, draft): (Box<Denied>, &mut Draft),
     mut again: impl FnMut() -> Result<T, NotReserved>,
 ) -> Result<T, NotReserved> {
     let Some(longest) = desk.config.spending.queue(denied.rule) else {
@@ -31,25 +33,31 @@ pub(super) async fn waited<T>(
     };
     let end = desk.now.instant + longest.min(LONGEST);
     let end = call.wanted_by.map_or(end, |wanted| wanted.min(end));
-    let Some(ticket) = desk.books.rooms.join(&denied, &desk.caller.team().name, call.body.len()) else {
+    let place = (desk.caller.team().name.as_str(), priority(call));
+    let Some(ticket) = desk.books.rooms.join(&denied, place, call.body.len()) else {
         return Err(NotReserved::Denied(denied));
     };
+    let began = clock::instant();
     let mut last = denied;
-    loop {
+    let done = loop {
         if ticket.is_first() {
             match again() {
-                Err(NotReserved::Denied(denied)) => last = denied,
-                done => return done,
+                Err(NotReserved::Denied(denied)) if desk.config.spending.queue(denied.rule).is_some() => last = denied,
+                done => break done,
             }
         }
         let now = clock::instant();
         if end <= now {
-            return Err(NotReserved::Waited(last));
+            break Err(NotReserved::Waited(last));
         }
         let hint = last.retry_after_ms.map_or(AGAIN, Duration::from_millis).min(AGAIN);
         let pause = ticket.pause(hint.min(end.saturating_duration_since(now)).max(Duration::from_millis(1)));
         let subject = whole_subject(desk.caller, route, call, None);
         let paused = desk.switches.unless_ended(subject, pin!(pause)).await;
-        paused.map_err(|fault| NotReserved::Ended(Box::new(fault)))?;
-    }
+        if let Err(fault) = paused {
+            break Err(NotReserved::Ended(Box::new(fault)));
+        }
+    };
+    draft.queued(clock::instant().saturating_duration_since(began));
+    done
 }

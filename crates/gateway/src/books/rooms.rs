@@ -1,5 +1,5 @@
-//! Where calls wait for room: one queue for each rule and each set of its values, fair between teams, bounded. Nothing is held while
-//! a call waits, and whoever leaves is gone from the queue at once.
+//! Where calls wait for room: one queue for each rule and each set of its values, fair between teams, within a team by priority, bounded.
+//! Nothing is held while a call waits, and whoever leaves is gone from the queue at once.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,10 +28,17 @@ struct State {
     last_ticket: u64,
 }
 
-/// Who waits for one room: teams in turn, and within a team whoever came first.
+/// Who waits for one room: teams in turn, and within a team by priority, then whoever came first.
 #[derive(Default)]
 struct Line {
-    teams: VecDeque<(String, VecDeque<u64>)>,
+    teams: VecDeque<(String, VecDeque<Place>)>,
+}
+
+/// A place within a team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    priority: u8,
+    number: u64,
 }
 
 /// A place in a queue, given up when this is dropped.
@@ -46,7 +53,7 @@ pub struct Ticket {
 impl Rooms {
     /// Takes a place behind one's own team. `None`: there is none left.
     #[must_use]
-    pub fn join(&self, denied: &Denied, team: &str, bytes: usize) -> Option<Ticket> {
+    pub fn join(&self, denied: &Denied, (team, priority): (&str, u8), bytes: usize) -> Option<Ticket> {
         let room = room_of(denied);
         let mut state = lock(&self.state);
         let waiting: usize = state
@@ -61,8 +68,13 @@ impl Rooms {
         let number = state.last_ticket;
         let line = state.lines.entry(room.clone()).or_default();
         match line.teams.iter_mut().find(|(name, _)| name == team) {
-            Some((_, tickets)) => tickets.push_back(number),
-            None => line.teams.push_back((team.to_owned(), VecDeque::from([number]))),
+            Some((_, tickets)) => {
+                let before = tickets.iter().take_while(|other| other.priority >= priority).count();
+                tickets.insert(before, Place { priority, number });
+            }
+            None => line
+                .teams
+                .push_back((team.to_owned(), VecDeque::from([Place { priority, number }]))),
         }
         Some(Ticket {
             state: Arc::clone(&self.state),
@@ -85,7 +97,7 @@ impl Ticket {
     pub fn is_first(&self) -> bool {
         let state = lock(&self.state);
         let first = state.lines.get(&self.room).and_then(|line| line.teams.front()?.1.front().copied());
-        first == Some(self.number)
+        first.is_some_and(|place| place.number == self.number)
     }
 
     /// Waits until something has ended, or for that long.
@@ -112,12 +124,16 @@ impl Drop for Ticket {
 impl Line {
     /// Whoever was first and goes gives the turn to the next team.
     fn remove(&mut self, number: u64) {
-        let Some(at) = self.teams.iter().position(|(_, tickets)| tickets.contains(&number)) else {
+        let Some(at) = self
+            .teams
+            .iter()
+            .position(|(_, tickets)| tickets.iter().any(|place| place.number == number))
+        else {
             return;
         };
         let Some((name, mut tickets)) = self.teams.remove(at) else { return };
-        let was_first = at == 0 && tickets.front() == Some(&number);
-        tickets.retain(|one| *one != number);
+        let was_first = at == 0 && tickets.front().is_some_and(|place| place.number == number);
+        tickets.retain(|place| place.number != number);
         if tickets.is_empty() {
             return;
         }
@@ -163,7 +179,7 @@ mod tests {
     #[test]
     fn teams_take_turns_and_who_leaves_is_gone() {
         let rooms = Rooms::default();
-        let join = |team: &str| rooms.join(&denied(), team, 1).unwrap();
+        let join = |team: &str| rooms.join(&denied(), (team, 0), 1).unwrap();
         let (a1, a2, a3, b1) = (join("a"), join("a"), join("a"), join("b"));
         assert!(a1.is_first() && !a2.is_first() && !b1.is_first());
         drop(a2); // left in the middle: nobody's turn changes
@@ -177,14 +193,30 @@ mod tests {
     }
 
     #[test]
+    fn within_a_team_priority_goes_before_and_never_before_other_teams() {
+        let rooms = Rooms::default();
+        let join = |team: &str, priority| rooms.join(&denied(), (team, priority), 1).unwrap();
+        let (a_low, b_low, a_high, a_high_too) = (join("a", 0), join("b", 0), join("a", 9), join("a", 9));
+        assert!(a_high.is_first());
+        drop(a_high);
+        assert!(b_low.is_first());
+        drop(b_low);
+        assert!(a_high_too.is_first());
+        drop(a_high_too);
+        assert!(a_low.is_first());
+    }
+
+    #[test]
     fn a_room_is_bounded_by_calls_and_all_by_bytes() {
         let rooms = Rooms::default();
-        let tickets: Vec<Ticket> = (0..WAITING_CALLS_MAX).map(|_| rooms.join(&denied(), "a", 1).unwrap()).collect();
-        assert!(rooms.join(&denied(), "b", 1).is_none());
+        let tickets: Vec<Ticket> = (0..WAITING_CALLS_MAX)
+            .map(|_| rooms.join(&denied(), ("a", 0), 1).unwrap())
+            .collect();
+        assert!(rooms.join(&denied(), ("b", 0), 1).is_none());
         drop(tickets);
-        let large = rooms.join(&denied(), "a", WAITING_BYTES_MAX).unwrap();
-        assert!(rooms.join(&denied(), "a", 1).is_none());
+        let large = rooms.join(&denied(), ("a", 0), WAITING_BYTES_MAX).unwrap();
+        assert!(rooms.join(&denied(), ("a", 0), 1).is_none());
         drop(large);
-        assert!(rooms.join(&denied(), "a", 1).is_some());
+        assert!(rooms.join(&denied(), ("a", 0), 1).is_some());
     }
 }

@@ -119,6 +119,12 @@ impl Draft {
         self.waited += wait;
     }
 
+    /// A wait for room: neither the provider's time nor our work.
+    pub fn queued(&mut self, wait: Duration) {
+        self.waited += wait;
+        *self.record.queued_us.get_or_insert(0) += micros(wait);
+    }
+
     /// The first byte of the answer is ready.
     pub fn first_byte(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.started);

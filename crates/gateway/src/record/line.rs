@@ -54,6 +54,9 @@ pub fn write(out: &mut Vec<u8>, record: &Record) {
         ms(out, b",\"first_byte_ms\":", us);
     }
     ms(out, b",\"total_ms\":", record.total_us);
+    if let Some(us) = record.queued_us {
+        ms(out, b",\"queued_ms\":", us);
+    }
     if let Some(us) = record.overhead_us {
         ms(out, b",\"overhead_ms\":", us);
     }
