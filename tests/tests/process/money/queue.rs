@@ -46,10 +46,17 @@ async fn a_call_waits_and_is_served_when_room_comes() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(gate.seen(), 1, "one at a time");
     gate.open();
+    let mut waited = 0;
     for answer in running.join_all().await {
         assert_eq!(answer.status, 200, "{:?}", answer.body);
+        let record = rig.gateway.record(answer.id()).await;
+        let told = answer.header("x-tollgate-queued-ms").parse::<f64>().ok();
+        assert_eq!(record["queued_ms"].as_f64(), told, "{record}");
+        waited += usize::from(told.is_some_and(|ms| ms >= 100.0));
+        // Waiting is not our work.
+        assert!(record["overhead_ms"].as_f64().unwrap() < 100.0, "{record}");
     }
-    assert_eq!(gate.seen(), 6);
+    assert_eq!((gate.seen(), waited), (6, 5));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -144,6 +151,41 @@ async fn teams_take_turns() {
     let order = order.lock().unwrap().clone();
     let place = order.iter().position(|team| *team == "b").unwrap();
     assert!(place <= 3, "{order:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_a_limit_and_then_has_no_money_is_told_at_once() {
+    for measure in ["concurrent: 1", "output_tokens: 4000/second"] {
+        let gate = Gate::start().await;
+        let plan = Plan {
+            head: format!(
+                "limits: [{{ name: l, {measure}, on_exceed: {{ queue: 20s }} }}]\n\
+                 budgets: [{{ name: b, amount: 0.01 USD, window: never }}]\nspending: {{ allow_unpriced: true }}"
+            ),
+            providers: format!(
+                "  gate: {{ base_url: \"http://{}/v1\", dialect: openai_chat, auth: none }}\n",
+                gate.address
+            ),
+            models: "  cent: { provider: gate, upstream_model: m, price: { input: 0, output: 0, requests: 10000 } }".into(),
+            ..Plan::default()
+        };
+        let rig = plan.start().await;
+        let ask = || {
+            let caller = rig.caller.clone();
+            tokio::spawn(async move { caller.ask(Dialect::OpenAi, "cent", false).await })
+        };
+        let first = ask();
+        reach(&gate, 1).await;
+        let second = ask();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        gate.open();
+        assert_eq!(first.await.unwrap().status, 200);
+        let second = second.await.unwrap();
+        let said = (second.status, code(Dialect::OpenAi, &second));
+        assert_eq!(said, (402, "budget_exceeded".to_owned()), "{measure}");
+        assert!(!second.header("x-tollgate-queued-ms").is_empty(), "{measure}: {:?}", second.headers);
+        assert!(second.took < Duration::from_secs(10), "{:?}", second.took);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
