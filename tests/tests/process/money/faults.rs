@@ -243,4 +243,5 @@ async fn r_c2_more_than_was_held_is_posted_in_full_and_said_to_be_an_overrun() {
     assert_eq!((&record["overrun"], &record["cost_usd"]), (&json!(true), &json!("1.001")));
     assert_eq!(standing(&rig.caller, "m").await, (nano("1.001"), 0));
     assert!(ledger_of(&rig, 1).await[0].overrun);
+    assert_eq!(rig.gateway.metric("tollgate_overruns_total", "").await, 1.0);
 }
