@@ -120,7 +120,7 @@ impl<'a> Ask<'a> {
             tier: self.needs.tier,
             text_bytes: self.needs.text_bytes(),
             spending: Arc::clone(spending),
-            expires_ms: u64::try_from((desk.now.unix + route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
+            expires_ms: u64::try_from((now.unix + route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
         };
         let grant = match desk.books.reserve(now, entrance, &parts, order) {
             Ok(grant) => grant,
