@@ -220,3 +220,25 @@ async fn who_comes_later_does_not_overtake_who_waits() {
     println!("overtaken by {before} of 80");
     assert!(before < 8, "{before} of 80 came later and were served before it");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_alone_makes_room_for_who_waits() {
+    for rule in ["output_tokens: 300/second", "tokens: 500/second", "requests: 1/second"] {
+        let rig = Plan {
+            head: format!(
+                "limits: [{{ name: l, per: [model], {rule}, on_exceed: {{ queue: 8s }} }}]\nspending: {{ allow_unpriced: true }}"
+            ),
+            ..Plan::default()
+        }
+        .start()
+        .await;
+        for number in 0..3 {
+            let caller = Dialect::ALL[number % 2];
+            let mut ask = caller.ask("openai/usage-100-200", "x", false);
+            ask["max_tokens"] = serde_json::json!(150);
+            let answer = rig.caller.post(caller.path(), &ask).await;
+            assert_eq!(answer.status, 200, "{rule} {number}: {:?}", answer.body);
+            assert_eq!(answer.header("x-tollgate-queued-ms").is_empty(), number == 0, "{rule} {number}");
+        }
+    }
+}
