@@ -116,6 +116,28 @@ async fn each_dimension_counts_for_itself() {
                 (bob, "one", true),
             ],
         ),
+        (
+            "when: 'provider == \"anthropic\"', ",
+            "",
+            vec![
+                (bob, "two", false),
+                (ada, "one", false),
+                (ada, "two", false),
+                (bob, "one", false),
+                (bob, "two", true),
+            ],
+        ),
+        (
+            "per: [team], when: 'model.startsWith(\"openai/\") && operation == \"chat\"', ",
+            "other",
+            vec![
+                (bob, "one", false),
+                (bob, "two", false),
+                (bob, "one", false),
+                (ada, "one", false),
+                (bob, "one", true),
+            ],
+        ),
     ];
     for (terms, whose, calls) in rows {
         let rig = rig(&format!("limits: [{{ name: l, {terms}requests: 2/hour }}]")).await;
@@ -241,4 +263,37 @@ async fn calls_at_a_time_of_a_rule_and_of_a_key() {
     }
     assert_eq!(gate.seen(), 6, "who was refused was not sent");
     drop(Arc::new(rig));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_is_at_its_limit_is_passed_over_for_the_next_of_the_route() {
+    let plan = Plan {
+        head: "limits: [{ name: l, per: [model], requests: 2/hour }]\nspending: { allow_unpriced: true }".into(),
+        routes: "  r: { targets: [{ model: openai/echo }], fallbacks: [anthropic/echo] }\n  \
+                 twice: { targets: [{ model: openai/lorem-7+status-500 }], retry: { attempts: 2 } }"
+            .into(),
+        ..Plan::default()
+    };
+    let rig = plan.start().await;
+    let mut said = Vec::new();
+    for number in 0..5 {
+        let answer = rig.caller.ask(Dialect::ALL[number % 2], "r", number % 3 == 0).await;
+        said.push((
+            answer.status,
+            answer.header("x-tollgate-model").to_owned(),
+            answer.header("x-tollgate-fallback").to_owned(),
+        ));
+    }
+    let first = (200, "openai/echo".to_owned(), String::new());
+    let next = (200, "anthropic/echo".to_owned(), "from=openai/echo; reason=over_limit".to_owned());
+    let none = (429, String::new(), String::new());
+    assert_eq!(said, [first.clone(), first, next.clone(), next, none]);
+    // Each try is a request to its model.
+    assert_eq!(
+        rig.caller.ask(Dialect::OpenAi, "twice", false).await.header("x-tollgate-attempts"),
+        "2"
+    );
+    let answer = rig.caller.ask(Dialect::OpenAi, "twice", false).await;
+    assert_eq!((answer.status, answer.header("x-tollgate-attempts")), (429, "0"));
+    assert_eq!(rig.bill("lorem-7+status-500").len(), 2);
 }
