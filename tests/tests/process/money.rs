@@ -8,6 +8,7 @@ mod limits;
 mod queue;
 mod races;
 mod refusals;
+mod restart;
 mod substitutes;
 mod tokens;
 
