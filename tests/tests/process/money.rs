@@ -10,6 +10,7 @@ mod races;
 mod refusals;
 mod restart;
 mod substitutes;
+mod sums;
 mod tokens;
 
 use std::time::{Duration, Instant};
