@@ -55,7 +55,7 @@ pub(super) fn facts<'a>(desk: Desk<'a>, route: &'a Route, call: &'a Call) -> Fac
         input_tokens: call.body.len() as u64 / 3,
         max_tokens: call.envelope.max_tokens.unwrap_or(0),
         hour: u8::try_from(desk.now.unix.as_secs() / 3600 % 24).unwrap_or(0),
-        priority: priority(call).into(),
+        priority: priority(call),
         tags: caller.tags().pairs(),
         ..Facts::default()
     }
