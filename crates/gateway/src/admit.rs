@@ -151,7 +151,12 @@ pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, dr
                 (chosen, reason) = (substitute.planned, Some(substitute.reason));
                 ask.hold(&chosen.0, &chosen.1).map_err(|_| NotReserved::Denied(denied))
             }
-            None => Box::pin(queue::waited(desk, (&route, call), (denied, draft), || ask.hold(&chosen.0, &chosen.1))).await,
+            None => {
+                Box::pin(queue::waited(desk, (&route, call), (denied, draft), || {
+                    ask.hold(&chosen.0, &chosen.1)
+                }))
+                .await
+            }
         };
     }
     drop(ask);

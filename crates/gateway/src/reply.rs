@@ -166,7 +166,7 @@ pub fn facts(record: &Record) -> HeaderMap {
         set(headers, OVERHEAD, text);
     }
     if let Some(us) = record.queued_us {
-        set(headers, QUEUED, &format!("{}.{:03}", us / 1000, us % 1000));
+        set(headers, QUEUED, format!("{}.{:03}", us / 1000, us % 1000));
     }
     if let Some(fallback) = record.fallback.as_deref() {
         set(headers, FALLBACK, fallback);
