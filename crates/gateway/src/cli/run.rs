@@ -86,6 +86,11 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         // Good enough to be built: good enough to fall back to.
         start.data.keep_config(&start.text).map_err(|error| error.to_string())?;
     }
+    // Before anybody can know that it runs: a signal that nobody listens for ends a process as it stands.
+    let told = {
+        let _inside = runtime.enter();
+        told()
+    };
     let log = Log::start(arguments.log.unwrap_or_else(Format::usual), Box::new(std::io::stderr()));
     let telemetry = Arc::new(Telemetry {
         log,
@@ -131,11 +136,10 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
             .event("warn", &format!("{reason}; changes of the config need a restart"));
         None
     });
-    runtime.block_on(until_told(|signal| {
-        telemetry
-            .log
-            .event("info", &format!("{signal}: not ready any more; waiting for open exchanges"));
-    }));
+    let signal = runtime.block_on(told);
+    telemetry
+        .log
+        .event("info", &format!("{signal}: not ready any more; waiting for open exchanges"));
     drop(watching);
     stop(&runtime, server, mock);
     drop(admin);
@@ -357,15 +361,22 @@ fn welcome(start: &Shown<'_>, data: SocketAddr, admin: SocketAddr) -> String {
     text
 }
 
-/// Waits for SIGTERM, SIGINT or SIGHUP's like; says which.
+/// Waits for SIGTERM or SIGINT; says which.
 pub(super) async fn until_told(say: impl FnOnce(&str)) {
+    say(told().await);
+}
+
+/// The same, listening from now on and not from when it is first waited for. Made within a runtime.
+fn told() -> impl Future<Output = &'static str> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    let which = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    };
-    say(which);
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    }
 }
