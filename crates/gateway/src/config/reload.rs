@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher};
+use notify::event::AccessKind;
+use notify::{Event, EventKind, RecursiveMode, Watcher};
 use sha2::{Digest, Sha256};
 use tollgate_policy::key::Peppers;
 use tollgate_store::files::DataDir;
@@ -208,8 +209,11 @@ impl Reloader {
             .to_owned();
         // One waiting change is enough: a look reads whatever is there by then.
         let (changed, changes) = std::sync::mpsc::sync_channel::<()>(1);
-        let mut watcher = notify::recommended_watcher(move |_event| {
-            let _ = changed.try_send(());
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // Our own look opens the file: it must not be what makes us look again.
+            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(AccessKind::Open(_)))) {
+                let _ = changed.try_send(());
+            }
         })
         .map_err(|error| format!("cannot watch the config file: {error}"))?;
         // The folder, because editors and Kubernetes replace the file or a link beside it.
