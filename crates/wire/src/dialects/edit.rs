@@ -29,10 +29,15 @@ impl<'b> Edit<'b> {
 
     /// A field that is there, is to stay, and says something.
     pub(super) fn said(&self, name: &str) -> Option<(&'b Field, &'b str)> {
-        let stays = self.fields.iter().zip(&self.gone).filter(|(_, gone)| !**gone);
-        stays
+        // By its name first: the text of another one is not looked at, for it may be a whole conversation.
+        let named = self
+            .fields
+            .iter()
+            .zip(&self.gone)
+            .filter(|(field, gone)| !**gone && field.name == name);
+        named
             .map(|(field, _)| (field, field.text(self.object)))
-            .find(|(field, text)| field.name == name && *text != "null")
+            .find(|(_, text)| *text != "null")
     }
 
     /// Removes a field; true when it said something.

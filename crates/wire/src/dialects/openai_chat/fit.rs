@@ -39,7 +39,8 @@ pub(super) fn all(mut edit: Edit<'_>, target: &Target, (patch, loss): Out<'_>) {
     count(&edit, quirks, (patch, loss));
     tool_choice(&edit, quirks, (patch, loss));
     let sentence = response_format(&mut edit, target, (patch, loss));
-    if let Some((field, text)) = edit.said("messages") {
+    let into_messages = quirks.developer_as_system || quirks.content_as_string || !quirks.message_drop.is_empty() || sentence.is_some();
+    if into_messages && let Some((field, text)) = edit.said("messages") {
         messages(text, field.value.start, quirks, (patch, loss));
         if let Some(sentence) = sentence {
             tell(text, field.value.start, &sentence, patch);
