@@ -1,15 +1,12 @@
 //! How far a JSON string goes on in plain bytes: the one loop that looks at every byte of a prompt.
 
-/// What is passed over at one time where nothing in it means anything.
-const BLOCK_BYTES: usize = 32;
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 
 /// The number of bytes before the first one that means something in a JSON string: a quote, a backslash, or a control character.
 #[must_use]
 pub fn plain_run(bytes: &[u8]) -> usize {
-    let (blocks, _) = bytes.as_chunks::<BLOCK_BYTES>();
-    let mut passed = BLOCK_BYTES * blocks.iter().take_while(|block| is_plain(block)).count();
-    let (words, rest) = bytes.get(passed..).unwrap_or_default().as_chunks::<8>();
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut passed = 0;
     for word in words {
         if let Some(at) = first_special(u64::from_le_bytes(*word)) {
             return passed + at;
@@ -17,12 +14,6 @@ pub fn plain_run(bytes: &[u8]) -> usize {
         passed += 8;
     }
     passed + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
-}
-
-/// Every byte is looked at, without a branch: that is what a compiler makes vectors of.
-fn is_plain(block: &[u8; BLOCK_BYTES]) -> bool {
-    let special = |byte: u8| u8::from((byte == b'"') | (byte == b'\\') | (byte < 0x20));
-    block.iter().fold(0, |found, byte| found | special(*byte)) == 0
 }
 
 fn is_special(byte: u8) -> bool {
