@@ -252,6 +252,15 @@ impl Gateway {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
+    /// Open sockets: descriptors less the files, of which the database opens and closes some when it likes.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        // One that was closed meanwhile is none.
+        let named = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        named.filter(|path| path.to_string_lossy().starts_with("socket:")).count()
+    }
+
     /// Tells it to stop, as an orchestrator does.
     pub fn terminate(&self) {
         let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();

@@ -110,7 +110,7 @@ async fn f44_a_provider_that_is_gone_without_a_word_ends_at_the_first_byte_timer
     // The kernel takes the connection, and of the request what its buffers hold; nobody reads or answers, and no FIN comes.
     let stalled = Stalled::start().await;
     let rig = plan("gone", &format!("http://{}", stalled.address), "1s").start().await;
-    let idle = rig.gateway.descriptors();
+    let idle = rig.gateway.sockets();
     refused_by(&rig, "alone-o", 504, "upstream_timeout", Duration::from_millis(3_500)).await;
     for dialect in Dialect::ALL {
         let large = dialect.ask("alone-a", &"y".repeat(24 << 20), true);
@@ -120,8 +120,8 @@ async fn f44_a_provider_that_is_gone_without_a_word_ends_at_the_first_byte_timer
     }
     falls_back(&rig, "timeout", Duration::from_millis(3_500)).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let now = rig.gateway.descriptors();
-    assert!(now <= idle + 4, "{idle} descriptors before, {now} after");
+    let now = rig.gateway.sockets();
+    assert!(now <= idle + 4, "{idle} sockets before, {now} after");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

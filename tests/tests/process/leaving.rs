@@ -97,7 +97,7 @@ async fn f44_a_caller_who_leaves_before_the_answer_cancels_the_try() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r_d4_many_disconnects_leave_nothing_behind() {
     let rig = Rig::start().await;
-    let idle = rig.gateway.descriptors();
+    let idle = rig.gateway.sockets();
     for _ in 0..10 {
         let mut running = tokio::task::JoinSet::new();
         for number in 0..20 {
@@ -124,8 +124,8 @@ async fn r_d4_many_disconnects_leave_nothing_behind() {
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(rig.gateway.metric("tollgate_open_requests", "").await, 0.0);
-    let now = rig.gateway.descriptors();
-    assert!(now <= idle + 8, "{idle} descriptors before, {now} after");
+    let now = rig.gateway.sockets();
+    assert!(now <= idle + 8, "{idle} sockets before, {now} after");
 }
 
 /// What a new connection is told by `/readyz`; `None`: there is no connection.
