@@ -113,7 +113,7 @@ async fn first_password(control: &Arc<Control>) -> Result<Option<String>, Error>
         return Ok(None);
     }
     let password = secret("");
-    let Some(hash) = passwords::hash(control, password.clone()).await else {
+    let Some(hash) = passwords::hash_random(&password) else {
         return Ok(None);
     };
     let first = OneTimePassword {
