@@ -18,6 +18,7 @@ use tollgate_wire::fault::{Fault, FaultKind};
 use crate::books::{Books, Entrance, Grant, NotReserved};
 use crate::clock::{self, Now};
 use crate::config::snapshot::{Route, Snapshot, Target};
+use crate::facts;
 use crate::identify::Caller;
 use crate::ingress::Call;
 use crate::record::Draft;
@@ -25,7 +26,7 @@ use crate::refusal;
 use crate::switchboard::{self, Switchboard};
 
 use ask::Ask;
-use demand::{facts, scoped, subject};
+use demand::{scoped, subject};
 
 /// What stages 3 and 6 look at.
 #[derive(Clone, Copy)]
@@ -117,7 +118,7 @@ pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pas
     )?;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
     let subject = subject(desk.caller, &route, &tags);
-    let scoped = scoped(desk, &subject, Part::Call, || facts(desk, &route, call));
+    let scoped = scoped(desk, &subject, Part::Call, || facts::of(desk, &route, call));
     let key = desk.caller.key_id().zip(desk.caller.max_concurrency());
     let entered = || desk.books.enter(clock::now(), &scoped, key).map_err(NotReserved::Denied);
     let entrance = match entered() {

@@ -134,7 +134,7 @@ impl Gateway {
         };
         let pass = admit::enter(desk, &call, draft).await?; // kill switches, rights, request rates, concurrency
         draft.admitted(pass.route());
-        let plan = route::plan(&pass, &call, now, dice)?; // ordered attempts; pure
+        let plan = route::plan(desk, &pass, &call, dice)?; // ordered attempts; pure
         let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once
         draft.granted(grant);
         let order = Order {

@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod crossing;
 pub mod exchange;
+pub mod facts;
 pub mod identify;
 pub mod ingress;
 pub mod ledger;

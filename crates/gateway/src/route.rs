@@ -1,46 +1,61 @@
-//! Stage 4: a pass to a `Plan`: the deployments to try, in order. Pure but for the health that it looks at: the strategy ranks,
-//! and open breakers stand back.
+//! Stage 4: a pass to a `Plan`: the deployments to try, in order. Pure but for the health that it looks at. What must not answer is left
+//! out first, once, from targets and fallbacks alike (retries, fallbacks and substitutes choose only among what is left); then the strategy
+//! ranks; then what is unwell stands back.
 
-use tollgate_policy::plan::{Dice, Plan};
+mod sight;
+
+use tollgate_policy::plan::{Choices, Dice, Plan};
 use tollgate_policy::retry::Trigger;
 use tollgate_wire::fault::{Fault, FaultKind};
 use tollgate_wire::loss::Loss;
 
-use crate::admit::Pass;
+use crate::admit::{Desk, Pass};
 use crate::clock::Now;
 use crate::config::snapshot::{OnLoss, Route};
 use crate::ingress::Call;
+
+use sight::View;
 
 /// Makes the plan of a call. Deployments whose breaker is open stay in it, behind the healthy ones.
 ///
 /// # Errors
 /// Unavailable, when every target is switched off; Lossy or Malformed, when the route looks at losses.
-pub fn plan(pass: &Pass, call: &Call, now: Now, dice: &mut Dice) -> Result<Plan, Fault> {
+pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result<Plan, Fault> {
     let route = pass.route();
-    let mut ranked = route.candidates.clone();
-    route.strategy.rank(&mut ranked, dice);
-    let Some(mut plan) = Plan::new(&ranked, &route.fallbacks) else {
-        let message = format!(
-            "every target of the route \"{}\" is switched off; give one a weight above 0",
-            route.name
-        );
-        return Err(Fault::gateway(FaultKind::Unavailable, message).with_code("no_target"));
+    let mut choices = Choices::new(route.candidates.clone(), route.fallbacks.clone());
+    let view = View::new(desk, route, call);
+    let reason = route.strategy.rank(&view, &mut choices.targets, dice);
+    let Some(mut plan) = Plan::of(choices, reason) else {
+        return Err(switched_off(route));
     };
     if route.on_loss == OnLoss::Avoid && plan.attempts().len() > 1 {
-        let request = call.request()?;
-        plan.prefer("loss", |id| {
-            route.deployment(id).is_some_and(|deployment| {
-                let door = deployment.door(call.dialect);
-                let mut loss = Loss::default();
-                if !tollgate_wire::dialects::same(door.dialect, call.dialect) {
-                    door.dialect.write_request(call.operation, request, &door.target, &mut loss);
-                }
-                loss.is_empty()
-            })
-        });
+        prefer_lossless(&mut plan, route, call)?;
     }
-    prefer_healthy(&mut plan, route, now);
+    prefer_healthy(&mut plan, route, desk.now);
     Ok(plan)
+}
+
+fn switched_off(route: &Route) -> Fault {
+    let message = format!(
+        "every target of the route \"{}\" is switched off; give one a weight above 0",
+        route.name
+    );
+    Fault::gateway(FaultKind::Unavailable, message).with_code("no_target")
+}
+
+fn prefer_lossless(plan: &mut Plan, route: &Route, call: &Call) -> Result<(), Fault> {
+    let request = call.request()?;
+    plan.prefer("loss", |id| {
+        route.deployment(id).is_some_and(|deployment| {
+            let door = deployment.door(call.dialect);
+            let mut loss = Loss::default();
+            if !tollgate_wire::dialects::same(door.dialect, call.dialect) {
+                door.dialect.write_request(call.operation, request, &door.target, &mut loss);
+            }
+            loss.is_empty()
+        })
+    });
+    Ok(())
 }
 
 fn prefer_healthy(plan: &mut Plan, route: &Route, now: Now) {

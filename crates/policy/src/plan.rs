@@ -1,4 +1,10 @@
-//! The attempts that one call may make, in order. A plan is finite by construction; what it does not hold is not tried.
+//! The attempts that one call may make, in order. A plan is finite by construction; what it does not hold is not tried. What was left
+//! out stays beside it with the reason, so that a decision can be explained.
+
+use std::borrow::Cow;
+
+/// Why something was chosen, moved back or left out: a word for headers and records, perhaps with a detail behind a colon.
+pub type Reason = Cow<'static, str>;
 
 /// The number of a deployment within its route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,12 +19,73 @@ pub struct Candidate {
     pub weight: u32,
 }
 
+/// A deployment that was left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Which.
+    pub deployment: DeploymentId,
+    /// Why.
+    pub why: Reason,
+}
+
+/// What may answer a call, before it is ranked: filtered here once, so that whatever is tried later was permitted.
+#[derive(Debug, Clone, Default)]
+pub struct Choices {
+    /// The route's targets.
+    pub targets: Vec<Candidate>,
+    /// What stands in for them, in order.
+    pub fallbacks: Vec<DeploymentId>,
+    dropped: Vec<Dropped>,
+}
+
+impl Choices {
+    /// All that a route has.
+    #[must_use]
+    pub fn new(targets: Vec<Candidate>, fallbacks: Vec<DeploymentId>) -> Self {
+        Self {
+            targets,
+            fallbacks,
+            dropped: Vec::new(),
+        }
+    }
+
+    /// Leaves out every deployment for which there is a reason to.
+    pub fn drop_where(&mut self, why_not: impl Fn(DeploymentId) -> Option<Reason>) {
+        let dropped = &mut self.dropped;
+        let mut keep = |deployment: DeploymentId| match why_not(deployment) {
+            None => true,
+            Some(why) => {
+                if dropped.iter().all(|known| known.deployment != deployment) {
+                    dropped.push(Dropped { deployment, why });
+                }
+                false
+            }
+        };
+        self.targets.retain(|target| keep(target.deployment));
+        self.fallbacks.retain(|fallback| keep(*fallback));
+    }
+
+    /// Nothing is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty() && self.fallbacks.is_empty()
+    }
+
+    /// What was left out, and why.
+    #[must_use]
+    pub fn dropped(&self) -> &[Dropped] {
+        &self.dropped
+    }
+}
+
 /// The deployments to be tried, best first; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     attempts: Vec<DeploymentId>,
     first_choice: DeploymentId,
     passed_over: Option<&'static str>,
+    reason: Reason,
+    dropped: Vec<Dropped>,
 }
 
 impl Plan {
@@ -36,7 +103,32 @@ impl Plan {
             attempts,
             first_choice,
             passed_over: None,
+            reason: Reason::Borrowed(""),
+            dropped: Vec::new(),
         })
+    }
+
+    /// The plan of what is left after a strategy has ranked the targets; `reason` is the strategy's.
+    #[must_use]
+    pub fn of(choices: Choices, reason: Reason) -> Option<Self> {
+        let plan = Self::new(&choices.targets, &choices.fallbacks)?;
+        Some(Self {
+            reason,
+            dropped: choices.dropped,
+            ..plan
+        })
+    }
+
+    /// Why the targets stand in this order; empty: nobody chose.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What is not in it, and why.
+    #[must_use]
+    pub fn dropped(&self) -> &[Dropped] {
+        &self.dropped
     }
 
     /// The deployments in order.
@@ -61,7 +153,17 @@ impl Plan {
     #[must_use]
     pub fn only(mut self, reason: &'static str, keep: impl Fn(DeploymentId) -> bool) -> Option<Self> {
         let first = self.attempts.first().copied();
-        self.attempts.retain(|deployment| keep(*deployment));
+        let dropped = &mut self.dropped;
+        self.attempts.retain(|deployment| {
+            let keeps = keep(*deployment);
+            if !keeps {
+                dropped.push(Dropped {
+                    deployment: *deployment,
+                    why: Reason::Borrowed(reason),
+                });
+            }
+            keeps
+        });
         if first != self.attempts.first().copied() {
             self.passed_over.get_or_insert(reason);
         }
@@ -144,6 +246,24 @@ mod tests {
             (&[DeploymentId(2)][..], DeploymentId(1), Some("odd"))
         );
         assert_eq!(plan.only("all", |_| false), None);
+    }
+
+    #[test]
+    fn what_was_left_out_stays_beside_the_plan_once_with_its_reason() {
+        let target = |id| Candidate {
+            deployment: DeploymentId(id),
+            weight: 1,
+        };
+        let mut choices = Choices::new([1, 2].map(target).into(), [2, 3].map(DeploymentId).into());
+        choices.drop_where(|id| (id.0 == 2).then(|| Reason::Owned("not_cleared: level".to_owned())));
+        choices.drop_where(|id| (id.0 == 2).then_some(Reason::Borrowed("never asked again")));
+        let plan = Plan::of(choices, Reason::Borrowed("pinned"))
+            .unwrap()
+            .only("unpriced", |id| id.0 == 3)
+            .unwrap();
+        let dropped: Vec<(u32, &str)> = plan.dropped().iter().map(|one| (one.deployment.0, &*one.why)).collect();
+        assert_eq!(dropped, [(2, "not_cleared: level"), (1, "unpriced")]);
+        assert_eq!((plan.attempts(), plan.reason()), (&[DeploymentId(3)][..], "pinned"));
     }
 
     #[test]

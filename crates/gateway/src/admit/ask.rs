@@ -14,6 +14,7 @@ use super::{Desk, Leave, Pass};
 use crate::books::{Entrance, Grant, NotReserved, Order};
 use crate::clock;
 use crate::config::snapshot::{Route, Target};
+use crate::facts;
 use crate::ingress::Call;
 use crate::ledger::lock;
 use crate::record::Draft;
@@ -174,7 +175,7 @@ impl<'a> Ask<'a> {
         Facts {
             model: &target.deployment.name,
             provider: &target.deployment.provider,
-            ..super::facts(self.desk, route, self.call)
+            ..facts::of(self.desk, route, self.call)
         }
     }
 
@@ -234,7 +235,7 @@ impl Again<'_> {
         let facts = || Facts {
             model: &self.target.deployment.name,
             provider: &self.target.deployment.provider,
-            ..super::facts(self.desk, self.route, self.call)
+            ..facts::of(self.desk, self.route, self.call)
         };
         let scoped = scoped(self.desk, &self.subject, Part::Attempt, facts);
         let needs = Needs::of(self.desk, self.call);

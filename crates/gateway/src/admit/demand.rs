@@ -1,4 +1,4 @@
-//! What a call is about to need, as far as that can be told before it is made: facts for conditions, the values that it is counted by,
+//! What a call is about to need, as far as that can be told before it is made: the values that it is counted by,
 //! and upper estimates of its tokens.
 
 use std::cell::LazyCell;
@@ -36,46 +36,12 @@ pub(super) fn subject<'a>(caller: &'a Caller, route: &'a Route, tags: &'a [(&'a 
     }
 }
 
-/// What conditions may ask of a call.
-pub(super) fn facts<'a>(desk: Desk<'a>, route: &'a Route, call: &'a Call) -> Facts<'a> {
-    let header = |name: &'static str| call.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let caller = desk.caller;
-    Facts {
-        team: &caller.team().name,
-        user: caller.user().unwrap_or_default(),
-        end_user: caller.end_user().unwrap_or_default(),
-        key: caller.key_id().unwrap_or_default(),
-        feature: caller.feature().unwrap_or_default(),
-        route: &route.name,
-        operation: call.operation.name(),
-        task: header("x-tollgate-task"),
-        risk: header("x-tollgate-risk"),
-        stream: call.envelope.stream,
-        has_tools: call.envelope.field("tools").is_some(),
-        input_tokens: call.body.len() as u64 / 3,
-        max_tokens: call.envelope.max_tokens.unwrap_or(0),
-        hour: u8::try_from(desk.now.unix.as_secs() / 3600 % 24).unwrap_or(0),
-        priority: priority(call),
-        tags: caller.tags().pairs(),
-        ..Facts::default()
-    }
-}
-
 /// The accounts that a call meets. What conditions may ask is put together only for a rule that has one.
 pub(super) fn scoped<'a>(desk: Desk<'a>, subject: &'a Subject<'a>, part: Part, facts: impl FnOnce() -> Facts<'a>) -> Scoped<'a> {
     let facts = LazyCell::new(facts);
     let spending = &desk.config.spending;
     let applies = |rule| !spending.is_conditional(rule) || spending.applies(rule, &facts);
     spending.rules.scoped(subject, part, applies)
-}
-
-/// How urgent its caller says a call is, from 0 to 9: among the calls of its own team.
-pub(super) fn priority(call: &Call) -> u8 {
-    let header = call.headers.get("x-tollgate-priority").and_then(|value| value.to_str().ok());
-    header
-        .and_then(|text| text.parse().ok())
-        .filter(|priority| *priority <= 9)
-        .unwrap_or(0)
 }
 
 /// What a call may take, whichever deployment answers.

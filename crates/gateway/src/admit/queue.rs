@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use tollgate_policy::accounts::Denied;
 
-use super::demand::priority;
 use super::{Desk, whole_subject};
 use crate::books::NotReserved;
 use crate::clock;
 use crate::config::snapshot::Route;
+use crate::facts;
 use crate::ingress::Call;
 use crate::record::Draft;
 
@@ -33,7 +33,7 @@ pub(super) async fn waited<T>(
     };
     let end = desk.now.instant + longest.min(LONGEST);
     let end = call.wanted_by.map_or(end, |wanted| wanted.min(end));
-    let place = (desk.caller.team().name.as_str(), priority(call));
+    let place = (desk.caller.team().name.as_str(), facts::priority(call));
     let Some(ticket) = desk.books.rooms.join(&denied, place, call.body.len()) else {
         return Err(NotReserved::Denied(denied));
     };

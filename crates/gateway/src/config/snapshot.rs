@@ -63,7 +63,7 @@ pub struct Route {
     /// It stands under `routes`.
     pub named: bool,
     /// How targets are ranked.
-    pub strategy: &'static dyn Strategy,
+    pub strategy: Box<dyn Strategy>,
     /// The targets.
     pub candidates: Vec<Candidate>,
     /// What stands in for them, in order.
@@ -325,10 +325,7 @@ impl Snapshot {
         Ok(Route {
             name: name.to_owned(),
             named: true,
-            strategy: match raw.strategy {
-                raw::Strategy::Pinned => pinned(),
-                raw::Strategy::Weighted => strategies::by_name("weighted").unwrap_or_else(pinned),
-            },
+            strategy: strategy(raw),
             candidates,
             fallbacks,
             fallback_on: raw.fallback_on.iter().map(|on| trigger(*on)).collect(),
@@ -380,8 +377,16 @@ fn is_model_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(legal) && !name.contains("..")
 }
 
-fn pinned() -> &'static dyn Strategy {
-    &strategies::pinned::Pinned
+fn pinned() -> Box<dyn Strategy> {
+    Box::new(strategies::pinned::Pinned)
+}
+
+fn strategy(raw: &raw::Route) -> Box<dyn Strategy> {
+    let name = match raw.strategy {
+        raw::Strategy::Pinned => "pinned",
+        raw::Strategy::Weighted => "weighted",
+    };
+    strategies::by_name(name).map_or_else(pinned, |entry| (entry.build)(&strategies::Settings::default()))
 }
 
 fn trigger(on: raw::FallbackOn) -> Trigger {

@@ -1,19 +1,19 @@
 //! Targets by their shares. A target of weight 0 is drained: it is not tried at all. The ones not drawn stay behind the drawn
 //! one, in the order of further draws, so that a failing target's traffic spreads by the same shares.
 
-use super::{Entry, Strategy};
-use crate::plan::{Candidate, Dice};
+use super::{Entry, Sight, Strategy};
+use crate::plan::{Candidate, Dice, Reason};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "weighted",
     doc: "targets by their weights; the others stand by in the same proportion",
-    strategy: &Weighted,
+    build: |_| Box::new(Weighted),
 };
 
 struct Weighted;
 
 impl Strategy for Weighted {
-    fn rank(&self, candidates: &mut Vec<Candidate>, dice: &mut Dice) {
+    fn rank(&self, _sight: &dyn Sight, candidates: &mut Vec<Candidate>, dice: &mut Dice) -> Reason {
         candidates.retain(|candidate| candidate.weight > 0);
         for first in 0..candidates.len() {
             let rest = candidates.get(first..).unwrap_or_default();
@@ -30,6 +30,7 @@ impl Strategy for Weighted {
                 span.rotate_right(1);
             }
         }
+        Reason::Borrowed("weighted")
     }
 }
 
@@ -37,6 +38,7 @@ impl Strategy for Weighted {
 mod tests {
     use super::*;
     use crate::plan::DeploymentId;
+    use crate::strategies::tests::Dark;
 
     fn candidates(weights: &[u32]) -> Vec<Candidate> {
         (0..)
@@ -53,7 +55,7 @@ mod tests {
         let mut first = [0_u32; 3];
         for seed in 0..100_000 {
             let mut ranked = candidates(&[95, 5, 0]);
-            Weighted.rank(&mut ranked, &mut Dice::new(seed));
+            Weighted.rank(&Dark, &mut ranked, &mut Dice::new(seed));
             assert_eq!(ranked.len(), 2);
             first[usize::try_from(ranked[0].deployment.0).unwrap_or(2)] += 1;
         }
@@ -64,7 +66,7 @@ mod tests {
     #[test]
     fn all_others_stand_by() {
         let mut ranked = candidates(&[1, 1, 1, 1]);
-        Weighted.rank(&mut ranked, &mut Dice::new(1));
+        Weighted.rank(&Dark, &mut ranked, &mut Dice::new(1));
         let mut ids: Vec<u32> = ranked.iter().map(|candidate| candidate.deployment.0).collect();
         ids.sort_unstable();
         assert_eq!(ids, [0, 1, 2, 3]);
