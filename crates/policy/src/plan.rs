@@ -2,6 +2,7 @@
 //! out stays beside it with the reason, so that a decision can be explained.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Why something was chosen, moved back or left out: a word for headers and records, perhaps with a detail behind a colon.
 pub type Reason = Cow<'static, str>;
@@ -78,9 +79,12 @@ impl Choices {
     }
 }
 
-/// The deployments to be tried, best first; never empty.
+/// The deployments to be tried, best first; never empty. It is handed from stage to stage, and cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct Plan(Arc<Body>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Body {
     attempts: Vec<DeploymentId>,
     first_choice: DeploymentId,
     passed_over: Option<&'static str>,
@@ -99,62 +103,62 @@ impl Plan {
             }
         }
         let first_choice = *attempts.first()?;
-        Some(Self {
+        Some(Self(Arc::new(Body {
             attempts,
             first_choice,
             passed_over: None,
             reason: Reason::Borrowed(""),
             dropped: Vec::new(),
-        })
+        })))
     }
 
     /// The plan of what is left after a strategy has ranked the targets; `reason` is the strategy's.
     #[must_use]
     pub fn of(choices: Choices, reason: Reason) -> Option<Self> {
-        let plan = Self::new(&choices.targets, &choices.fallbacks)?;
-        Some(Self {
-            reason,
-            dropped: choices.dropped,
-            ..plan
-        })
+        let mut plan = Self::new(&choices.targets, &choices.fallbacks)?;
+        let body = Arc::make_mut(&mut plan.0);
+        body.reason = reason;
+        body.dropped = choices.dropped;
+        Some(plan)
     }
 
     /// Why the targets stand in this order; empty: nobody chose.
     #[must_use]
     pub fn reason(&self) -> &str {
-        &self.reason
+        &self.0.reason
     }
 
     /// What is not in it, and why.
     #[must_use]
     pub fn dropped(&self) -> &[Dropped] {
-        &self.dropped
+        &self.0.dropped
     }
 
     /// The deployments in order.
     #[must_use]
     pub fn attempts(&self) -> &[DeploymentId] {
-        &self.attempts
+        &self.0.attempts
     }
 
     /// What the strategy would have tried first.
     #[must_use]
     pub fn first_choice(&self) -> DeploymentId {
-        self.first_choice
+        self.0.first_choice
     }
 
     /// Why the first choice is not tried first, where it is not.
     #[must_use]
     pub fn passed_over(&self) -> Option<&'static str> {
-        self.passed_over
+        self.0.passed_over
     }
 
     /// The plan of those alone for which `keep` is true; `None`: of none. `reason` says what is wrong with the others.
     #[must_use]
     pub fn only(mut self, reason: &'static str, keep: impl Fn(DeploymentId) -> bool) -> Option<Self> {
-        let first = self.attempts.first().copied();
-        let dropped = &mut self.dropped;
-        self.attempts.retain(|deployment| {
+        let body = Arc::make_mut(&mut self.0);
+        let first = body.attempts.first().copied();
+        let dropped = &mut body.dropped;
+        body.attempts.retain(|deployment| {
             let keeps = keep(*deployment);
             if !keeps {
                 dropped.push(Dropped {
@@ -164,20 +168,21 @@ impl Plan {
             }
             keeps
         });
-        if first != self.attempts.first().copied() {
-            self.passed_over.get_or_insert(reason);
+        if first != body.attempts.first().copied() {
+            body.passed_over.get_or_insert(reason);
         }
-        (!self.attempts.is_empty()).then_some(self)
+        (!body.attempts.is_empty()).then_some(self)
     }
 
     /// Moves to the front, in their order, those for which `keep` is true (all stay in the plan). `reason` says what is wrong with
     /// the others.
     pub fn prefer(&mut self, reason: &'static str, keep: impl Fn(DeploymentId) -> bool) {
-        let first = self.attempts.first().copied();
+        let body = Arc::make_mut(&mut self.0);
+        let first = body.attempts.first().copied();
         // A stable sort by "not preferred".
-        self.attempts.sort_by_key(|deployment| !keep(*deployment));
-        if first != self.attempts.first().copied() {
-            self.passed_over.get_or_insert(reason);
+        body.attempts.sort_by_key(|deployment| !keep(*deployment));
+        if first != body.attempts.first().copied() {
+            body.passed_over.get_or_insert(reason);
         }
     }
 }
