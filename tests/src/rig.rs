@@ -22,7 +22,7 @@ pub const ANTHROPIC_KEY: &str = "provider-key-of-anthropic";
 pub struct Plan {
     /// Top-level lines: `server: { … }`.
     pub head: String,
-    /// Entries of `providers`.
+    /// Entries of `providers`; `MOCK` stands for the simulated providers' address.
     pub providers: String,
     /// Entries of `models`.
     pub models: String,
@@ -73,7 +73,7 @@ impl Plan {
             text,
             "  openai: {{ base_url: \"http://{mock}/openai/v1\", dialect: openai_chat, credentials: [env:OPENAI_KEY] }}\n  \
            anthropic: {{ base_url: \"http://{mock}/anthropic\", dialect: anthropic, credentials: [env:ANTHROPIC_KEY] }}\n{}",
-            self.providers
+            self.providers.replace("MOCK", &mock.to_string())
         );
         for (name, entries) in [("models", &self.models), ("routes", &self.routes)] {
             if !entries.is_empty() {

@@ -11,6 +11,8 @@ use std::task::Poll;
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 use tollgate_policy::plan::Dice;
 use tollgate_upstream::client::Client;
 use tollgate_wire::fault::{Fault, FaultKind};
@@ -23,7 +25,7 @@ use crate::config::snapshot::Snapshot;
 use crate::ingress::{self, Door};
 use crate::record::{Draft, Outcome};
 use crate::switchboard::Switchboard;
-use crate::tail::{AnswerBody, Ending};
+use crate::tail::{AnswerBody, Drains, Ending};
 use crate::telemetry::Telemetry;
 use crate::{identify, reply, route};
 
@@ -37,6 +39,8 @@ pub struct Shared {
     pub switches: Switchboard,
     /// Where records go.
     pub telemetry: Arc<Telemetry>,
+    /// Room for answers that are read to their end after their caller has left.
+    pub drains: Arc<Semaphore>,
 }
 
 /// One worker's gateway: its own connections to the providers, everything else shared.
@@ -44,6 +48,7 @@ pub struct Shared {
 pub struct Gateway {
     shared: Arc<Shared>,
     client: Client,
+    drains: Drains,
 }
 
 /// A caller's request and where it came from.
@@ -55,10 +60,11 @@ pub struct Call {
 }
 
 impl Gateway {
-    /// A gateway that sends over that client.
+    /// A gateway that sends over that client, and whose tasks are waited for with those.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, client: Client) -> Self {
-        Self { shared, client }
+    pub fn new(shared: Arc<Shared>, client: Client, tasks: TaskTracker) -> Self {
+        let drains = Drains::new(tasks, Arc::clone(&shared.drains));
+        Self { shared, client, drains }
     }
 
     /// The connections to the providers.
@@ -90,7 +96,7 @@ impl Gateway {
             ))
         });
         match result {
-            Ok(answer) => answered(door, answer, ending).await,
+            Ok(answer) => answered(door, answer, ending, &self.drains).await,
             Err(fault) => refused(door, &fault, ending).await,
         }
     }
@@ -146,7 +152,7 @@ impl Gateway {
     }
 }
 
-async fn answered(door: Door, answer: Answer, mut ending: Ending) -> Response<AnswerBody> {
+async fn answered(door: Door, answer: Answer, mut ending: Ending, drains: &Drains) -> Response<AnswerBody> {
     let draft = ending.draft();
     draft.first_byte(clock::instant());
     draft.record_mut().status = 200;
@@ -161,7 +167,7 @@ async fn answered(door: Door, answer: Answer, mut ending: Ending) -> Response<An
     match answer {
         Answer::Whole(bytes) if wants_stream => reply::events(bytes, headers, ending),
         Answer::Whole(bytes) => reply::whole(bytes, headers, ending),
-        Answer::Live(stream, health) => reply::live(*stream, health, door.dialect, headers, ending),
+        Answer::Live(stream, health) => reply::live((*stream, health), door.dialect, headers, ending, drains),
     }
 }
 

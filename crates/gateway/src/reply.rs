@@ -16,7 +16,7 @@ use tollgate_wire::json;
 use crate::identify::Caller;
 use crate::record::{Record, line};
 use crate::stream::Stream;
-use crate::tail::{AnswerBody, Ending};
+use crate::tail::{AnswerBody, Drains, Ending};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
@@ -58,9 +58,16 @@ pub fn whole(bytes: Bytes, mut headers: HeaderMap, ending: Ending) -> Response<A
 
 /// A streamed answer. Intermediaries are told to keep their hands off it.
 #[must_use]
-pub fn live(stream: Stream, health: Asked, dialect: &'static dyn Dialect, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
+pub fn live(
+    answer: (Stream, Asked),
+    dialect: &'static dyn Dialect,
+    mut headers: HeaderMap,
+    ending: Ending,
+    drains: &Drains,
+) -> Response<AnswerBody> {
     mark_as_stream(&mut headers);
-    with_head(AnswerBody::live(stream, health, dialect, ending), headers)
+    let (stream, health) = answer;
+    with_head(AnswerBody::live(stream, health, dialect, ending, drains), headers)
 }
 
 /// A whole answer for a caller who asked for a stream: its events, all at once.

@@ -1,6 +1,8 @@
 //! The end of an exchange: the body that the caller receives, with the half-filled record in its hands. It ends exactly once, by
 //! `finish`; dropping it before its end only means that the caller left.
 
+mod drain;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,6 +12,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tollgate_policy::switches::Subject;
 use tollgate_upstream::deployment::Asked;
+use tollgate_upstream::providers::BillingOnCancel;
 use tollgate_wire::dialects::Dialect;
 use tollgate_wire::event::Event;
 use tollgate_wire::fault::{Fault, FaultKind, Origin};
@@ -23,12 +26,14 @@ use crate::stream::{Step, Stream};
 use crate::switchboard::{self, Aim, Switchboard, Watch};
 use crate::telemetry::Telemetry;
 
+pub use drain::Drains;
+
 /// The body of an answer to a caller.
 pub enum AnswerBody {
     /// Complete.
     Whole(Whole),
     /// On its way.
-    Live(Box<Live>),
+    Live(Open),
 }
 
 /// A complete body.
@@ -37,7 +42,15 @@ pub struct Whole {
     ending: Option<Ending>,
 }
 
-/// A body that is on its way.
+/// A body that is on its way, in its caller's hands.
+pub struct Open {
+    /// Always there, until it is dropped.
+    live: Option<Box<Live>>,
+    /// Where it is read to its end when its caller leaves, if its provider bills all of it anyway.
+    drains: Option<Drains>,
+}
+
+/// An answer that is on its way.
 pub struct Live {
     stream: Stream,
     dialect: &'static dyn Dialect,
@@ -150,7 +163,7 @@ impl AnswerBody {
     pub fn deadline(&self) -> Option<Instant> {
         let ending = match self {
             Self::Whole(whole) => whole.ending.as_ref(),
-            Self::Live(live) => live.ending.as_ref(),
+            Self::Live(open) => open.live.as_ref().and_then(|live| live.ending.as_ref()),
         };
         ending?.draft.deadline()
     }
@@ -158,8 +171,8 @@ impl AnswerBody {
     /// Whose exchange it is, while there is something that can be broken off.
     #[must_use]
     pub fn aim(&self) -> Option<Aim> {
-        let Self::Live(live) = self else { return None };
-        let record = live.ending.as_ref()?.draft.record();
+        let Self::Live(open) = self else { return None };
+        let record = open.live.as_ref()?.ending.as_ref()?.draft.record();
         Some(Aim {
             caller: Arc::clone(record.caller.as_ref()?),
             route: record.route.clone(),
@@ -170,8 +183,9 @@ impl AnswerBody {
 
     /// A body that is on its way.
     #[must_use]
-    pub fn live(stream: Stream, health: Asked, dialect: &'static dyn Dialect, ending: Ending) -> Self {
-        Self::Live(Box::new(Live {
+    pub fn live(stream: Stream, health: Asked, dialect: &'static dyn Dialect, ending: Ending, drains: &Drains) -> Self {
+        let drains = (health.deployment().bills_on_cancel() == BillingOnCancel::Full).then(|| drains.clone());
+        let live = Live {
             stream,
             health,
             watch: ending.switches.watch(),
@@ -181,7 +195,11 @@ impl AnswerBody {
             events: Vec::new(),
             ending: Some(ending),
             durable: None,
-        }))
+        };
+        Self::Live(Open {
+            live: Some(Box::new(live)),
+            drains,
+        })
     }
 }
 
@@ -305,7 +323,8 @@ impl Body for AnswerBody {
                 }
                 Poll::Ready(bytes)
             }
-            Self::Live(live) => {
+            Self::Live(open) => {
+                let Some(live) = &mut open.live else { return Poll::Ready(None) };
                 // A fault of ours in one answer is that answer's alone (F45).
                 caught(|| live.poll_bytes(cx)).unwrap_or_else(|| {
                     if let Some(ending) = &live.ending {

@@ -14,6 +14,7 @@ use tollgate_wire::target::Target;
 use crate::auth::Auth;
 use crate::client::Origin;
 use crate::credentials::CredentialPool;
+use crate::providers::BillingOnCancel;
 
 /// A model at a provider.
 pub struct Deployment {
@@ -52,6 +53,8 @@ pub struct Site {
     pub headers: HeaderMap,
     /// It knows the header of beta features.
     pub betas: bool,
+    /// What it bills when a call is broken off by us.
+    pub bills_on_cancel: BillingOnCancel,
 }
 
 impl Site {
@@ -110,6 +113,12 @@ impl Deployment {
         self.doors.first()?.target.facts.output_tokens_max
     }
 
+    /// What is billed when a call is broken off by us.
+    #[must_use]
+    pub fn bills_on_cancel(&self) -> BillingOnCancel {
+        self.doors.first().map(|door| door.site.bills_on_cancel).unwrap_or_default()
+    }
+
     /// The door for a caller of that dialect: its own, so that its bytes can stay as they are, else the preferred one.
     ///
     /// # Panics
@@ -164,6 +173,12 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// What is called.
+    #[must_use]
+    pub fn deployment(&self) -> &Arc<Deployment> {
+        &self.deployment
+    }
+
     /// The answer has begun. That closes an open breaker, and forgives nothing yet: the answer may still break off.
     pub fn begun(&mut self) {
         if std::mem::take(&mut self.probes) {

@@ -3,6 +3,7 @@
 
 mod aborts;
 mod attempts;
+mod cancelled;
 mod faults;
 mod limits;
 mod queue;

@@ -8,6 +8,7 @@ use tollgate_policy::ledger::{Ended, Extension, Hold, Party, Posting, Settlement
 use tollgate_policy::money::NanoUsd;
 use tollgate_policy::prices::Price;
 use tollgate_store::journal::Position;
+use tollgate_upstream::providers::BillingOnCancel;
 use tollgate_wire::event::Event;
 use tollgate_wire::usage::{ServiceTier, Usage};
 
@@ -132,9 +133,19 @@ impl Grant {
     pub fn attempt_failed(&mut self, billed: bool) {
         let Some(attempt) = self.attempt.take() else { return };
         if billed || attempt.tally.has_begun() {
-            let posting = self.posting(&attempt);
-            self.postings.push(posting);
+            self.post(&attempt);
         }
+    }
+
+    /// Posts an attempt that is over, or broken off.
+    fn post(&mut self, attempt: &Attempt) {
+        let bills = attempt.target.deployment.bills_on_cancel();
+        if bills == BillingOnCancel::None && !attempt.tally.has_begun() {
+            return;
+        }
+        let whole = bills == BillingOnCancel::Full && !attempt.tally.has_finished();
+        let posting = self.posting(attempt, whole);
+        self.postings.push(posting);
     }
 
     /// Moves what is held to another attempt, which may need `next`: what it needs more is held before anything is sent.
@@ -209,8 +220,7 @@ impl Grant {
         let reserved = self.reserved.take()?;
         // An attempt that is under way was sent: the provider may bill it whatever came of it.
         if let Some(attempt) = self.attempt.take() {
-            let posting = self.posting(&attempt);
-            self.postings.push(posting);
+            self.post(&attempt);
         }
         let actual = self.postings.iter().map(demand_of).fold(Demand::default(), |sum, one| sum + one);
         let books = Arc::clone(&self.entrance.books);
@@ -257,9 +267,13 @@ impl Grant {
         &self.entrance.books
     }
 
-    fn posting(&self, attempt: &Attempt) -> Posting {
+    /// `whole`: the provider bills an answer whose end nobody saw, so that all that was held for it counts.
+    fn posting(&self, attempt: &Attempt, whole: bool) -> Posting {
         let Attempt { target, tally } = attempt;
         let (mut usage, source) = tally.used(self.input_tokens);
+        if whole {
+            usage.output = usage.output.max(self.held.output_tokens);
+        }
         if self.tier != ServiceTier::Standard {
             usage.service_tier.get_or_insert(self.tier);
         }

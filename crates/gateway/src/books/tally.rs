@@ -47,6 +47,11 @@ impl Tally {
         self.usage.is_some() || self.pieces > 0
     }
 
+    /// True when the answer came to its end.
+    pub(super) fn has_finished(&self) -> bool {
+        self.finished
+    }
+
     /// What is to be posted. Before the answer's end a provider may have reported its input only: then the output is counted by us. So it is
     /// where a provider says that something took nothing (FAULTS F21).
     pub(super) fn used(&self, input_tokens: u64) -> (Usage, UsageSource) {

@@ -24,6 +24,7 @@ use crate::exchange::Shared;
 use crate::ledger;
 use crate::server::{Server, ServerSettings, listen};
 use crate::switchboard::Switchboard;
+use crate::tail::Drains;
 use crate::telemetry::Telemetry;
 use crate::telemetry::logs::{Format, Log};
 use crate::telemetry::metrics::Metrics;
@@ -106,6 +107,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         books: Arc::clone(&opened.books),
         switches: Switchboard::new(switches),
         telemetry: Arc::clone(&telemetry),
+        drains: Drains::room(),
     });
     let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);
     let background = Background::start(&runtime, &current, &opened.database, &start.data)?;

@@ -57,7 +57,7 @@ pub fn quirks(known: &Known) -> Quirks {
         done_marker,
         reasoning_field,
         reasoning_replay,
-        billing_on_cancel: _, // the bill's
+        billing_on_cancel: _, // the site's, for it is about its bill
     } = known.clone();
     Quirks {
         drop,

@@ -9,7 +9,7 @@ use tollgate_upstream::auth;
 use tollgate_upstream::client::{HttpVersion, Origin};
 use tollgate_upstream::credentials::{Credential, CredentialPool, Secret};
 use tollgate_upstream::deployment::{Deployment, Door, Site};
-use tollgate_upstream::providers::{Auth, Catalog, Endpoint, Quirks, Row};
+use tollgate_upstream::providers::{Auth, BillingOnCancel, Catalog, Endpoint, Quirks, Row};
 use tollgate_wire::dialects::{self, Dialect};
 use tollgate_wire::target::Target;
 use url::Url;
@@ -177,6 +177,15 @@ impl Providers {
     }
 }
 
+fn bills_on_cancel(entry: &raw::Provider, known: Option<&Endpoint>) -> BillingOnCancel {
+    match entry.billing_on_cancel {
+        Some(raw::BillingOnCancel::Full) => BillingOnCancel::Full,
+        Some(raw::BillingOnCancel::Partial) => BillingOnCancel::Partial,
+        Some(raw::BillingOnCancel::None) => BillingOnCancel::None,
+        None => known.and_then(|endpoint| endpoint.quirks.billing_on_cancel).unwrap_or_default(),
+    }
+}
+
 fn catalog_places(name: &str, row: &Row, named: Option<&'static dyn Dialect>) -> Result<Vec<Place>, BuildError> {
     let mut places = Vec::new();
     for endpoint in &row.endpoints {
@@ -248,6 +257,7 @@ impl Place {
             credentials: CredentialPool::new(credentials, crate::clock::instant()),
             headers: Site::head(headers),
             betas: self.endpoint.as_ref().is_some_and(|endpoint| endpoint.quirks.betas),
+            bills_on_cancel: bills_on_cancel(entry, self.endpoint.as_ref()),
         };
         let quirks = self.endpoint.map(|endpoint| endpoint.quirks).unwrap_or_default();
         Ok(SiteIn {

@@ -181,6 +181,9 @@ pub struct Provider {
     /// How a credential is sent: `bearer`, `header:NAME` or `none`. The catalog knows it; otherwise the dialect's own way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
+    /// What it bills for a call that is broken off because its caller left; the catalog knows it for some vendors, else `partial`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billing_on_cancel: Option<BillingOnCancel>,
     /// Lets its models be called although nobody knows what they cost; they then count as free.
     pub allow_unpriced: bool,
     /// What the vendor takes off its prices for us, up to 100%.
@@ -189,6 +192,18 @@ pub struct Provider {
     /// What is put on top of the vendor's prices, behind the discount, up to 100%.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin: Option<Share>,
+}
+
+/// What a vendor bills for a call whose caller left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingOnCancel {
+    /// All of it: a stream is then read to its end, for a minute at most, so that what is posted is what is billed.
+    Full,
+    /// The input, and what was generated until then.
+    Partial,
+    /// Nothing, as long as nothing of the answer has come.
+    None,
 }
 
 /// A wire format.

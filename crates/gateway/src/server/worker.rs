@@ -59,8 +59,12 @@ pub(super) fn start(number: usize, state: Arc<State>, tls: Arc<Tls>) -> io::Resu
 }
 
 async fn serve(mut handed: Receiver<(TcpStream, SocketAddr)>, open: Arc<AtomicUsize>, state: Arc<State>, tls: Arc<Tls>) {
-    let gateway = Gateway::new(Arc::clone(&state.shared), Client::new(ClientSettings::new(tls)));
     let connections = TaskTracker::new();
+    let gateway = Gateway::new(
+        Arc::clone(&state.shared),
+        Client::new(ClientSettings::new(tls)),
+        connections.clone(),
+    );
     while let Some(Some((stream, from))) = state.stop.run_until_cancelled(handed.recv()).await {
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
             open.fetch_sub(1, Ordering::Relaxed);

@@ -252,12 +252,13 @@ pub enum ReasoningReplay {
 }
 
 /// What a vendor bills for a request whose caller left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BillingOnCancel {
     /// As if it had been completed.
     Full,
-    /// What was generated until then.
+    /// What was generated until then: what is assumed where nothing is documented.
+    #[default]
     Partial,
     /// Nothing.
     None,
