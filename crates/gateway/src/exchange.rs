@@ -22,6 +22,7 @@ use crate::books::Books;
 use crate::call::{self, Answer, Order};
 use crate::clock::{self, Now};
 use crate::config::snapshot::Snapshot;
+use crate::idempotency::{Claimed, Replays};
 use crate::ingress::{self, Door};
 use crate::record::{Draft, Outcome};
 use crate::switchboard::Switchboard;
@@ -39,6 +40,8 @@ pub struct Shared {
     pub switches: Switchboard,
     /// Where records go.
     pub telemetry: Arc<Telemetry>,
+    /// Calls that were sent with an idempotency key.
+    pub replays: Arc<Replays>,
     /// Room for answers that are read to their end after their caller has left.
     pub drains: Arc<Semaphore>,
 }
@@ -131,6 +134,11 @@ impl Gateway {
         admit::switched(&switches.load(), &caller.subject())?;
         let mut call = ingress::read(door, operation, head, body, config.body_bytes_max).await?; // bytes, dialect, envelope
         draft.asked(&call);
+        match self.shared.replays.claim(&caller, &call, now.instant)? {
+            Some(Claimed::Again(bytes)) => return Ok(draft.replays(bytes)),
+            Some(Claimed::First(claim)) => draft.claims(claim),
+            None => {}
+        }
         let desk = Desk {
             config: &config,
             books: &self.shared.books,
@@ -161,6 +169,9 @@ async fn answered(door: Door, answer: Answer, mut ending: Ending, drains: &Drain
         && let Some(durable) = draft.settle()
     {
         durable.await;
+    }
+    if let Answer::Whole(bytes) = &answer {
+        draft.answered(bytes);
     }
     let headers = reply::facts(draft.record());
     let wants_stream = draft.record().stream;

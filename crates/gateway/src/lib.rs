@@ -14,6 +14,7 @@ pub mod control;
 pub mod crossing;
 pub mod exchange;
 pub mod facts;
+pub mod idempotency;
 pub mod identify;
 pub mod ingress;
 pub mod ledger;

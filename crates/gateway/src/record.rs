@@ -97,6 +97,8 @@ pub struct Record {
     pub headroom: Headroom,
     /// What it cost, once that is known, with the price's version.
     pub paid: Option<Paid>,
+    /// The answer was given before, for the same idempotency key.
+    pub replayed: bool,
     /// What the translation could not carry, both ways.
     pub loss: Vec<String>,
     /// The status that the caller saw.
@@ -174,6 +176,7 @@ impl Record {
             clamped: None,
             headroom: Headroom::default(),
             paid: None,
+            replayed: false,
             loss: Vec::new(),
             status: 0,
             outcome: Outcome::Failed,

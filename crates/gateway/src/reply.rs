@@ -39,6 +39,7 @@ static TOKENS_ROOM: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-remaining-tokens"),
     HeaderName::from_static("x-ratelimit-reset-tokens"),
 ];
+const REPLAYED: HeaderName = HeaderName::from_static("x-tollgate-idempotent-replay");
 const LOSS: HeaderName = HeaderName::from_static("x-tollgate-loss");
 const FAULT_ORIGIN: HeaderName = HeaderName::from_static("x-tollgate-fault-origin");
 const KEY_DEPRECATED: HeaderName = HeaderName::from_static("x-tollgate-key-deprecated");
@@ -189,6 +190,9 @@ pub fn facts(record: &Record) -> HeaderMap {
     }
     room(headers, &REQUESTS_ROOM, record.headroom.requests);
     room(headers, &TOKENS_ROOM, record.headroom.tokens);
+    if record.replayed {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    }
     if !record.loss.is_empty() {
         set(headers, LOSS, record.loss.join(", "));
     }

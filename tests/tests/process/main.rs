@@ -19,6 +19,7 @@ mod floods;
 mod fuzz;
 mod headers;
 mod http_surface;
+mod idempotency;
 mod identity;
 mod input;
 mod leaving;

@@ -107,6 +107,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         books: Arc::clone(&opened.books),
         switches: Switchboard::new(switches),
         telemetry: Arc::clone(&telemetry),
+        replays: Arc::default(),
         drains: Drains::room(),
     });
     let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tollgate_wire::event::Event;
 use tollgate_wire::fault::{Fault, FaultKind};
 use tollgate_wire::loss::Loss;
@@ -11,8 +12,10 @@ use tollgate_wire::loss::Loss;
 use super::words::{finish_name, kind_name, origin_name};
 use super::{Attempt, FaultRecord, Outcome, Record};
 use crate::books::{Durable, Grant};
+use crate::call::Answer;
 use crate::clock::{self, Now};
 use crate::config::snapshot::{Route, Target};
+use crate::idempotency::Claim;
 use crate::identify::Caller;
 use crate::ingress::Call;
 use crate::refusal;
@@ -34,6 +37,7 @@ pub struct Draft {
     deadline: Option<Instant>,
     waited: Duration,
     grant: Option<Box<Grant>>,
+    claim: Option<Box<Claim>>,
 }
 
 impl Draft {
@@ -46,6 +50,7 @@ impl Draft {
             deadline: None,
             waited: Duration::ZERO,
             grant: None,
+            claim: None,
         }
     }
 
@@ -137,6 +142,25 @@ impl Draft {
         self.record.asked = Some(cut(&call.envelope.model, ASKED_CHARS_MAX));
         self.record.stream = call.envelope.stream;
         self.record.request_bytes = call.body.len() as u64;
+    }
+
+    /// The answer is to be kept under the caller's idempotency key.
+    pub fn claims(&mut self, claim: Box<Claim>) {
+        self.claim = Some(claim);
+    }
+
+    /// The answer is that of an earlier call with the same idempotency key.
+    pub fn replays(&mut self, answer: Bytes) -> Answer {
+        self.record.replayed = true;
+        Answer::Whole(answer)
+    }
+
+    /// The whole answer is there.
+    pub fn answered(&mut self, answer: &Bytes) {
+        // A stream is not kept, also where its events came all at once.
+        if let Some(claim) = self.claim.take().filter(|_| !self.record.stream) {
+            claim.keep(answer, clock::instant());
+        }
     }
 
     /// Who asked.

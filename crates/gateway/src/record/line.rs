@@ -30,6 +30,9 @@ pub fn write(out: &mut Vec<u8>, record: &Record) {
     list(out, &record.attempts, attempt);
     text(out, b",\"fallback\":", record.fallback.as_deref());
     text(out, b",\"downgraded\":", record.downgraded.as_deref());
+    if record.replayed {
+        flag(out, b",\"replayed\":", true);
+    }
     if let Some(paid) = &record.paid {
         self::paid(out, paid);
     }
