@@ -156,11 +156,12 @@ impl Walk<'_> {
                 draft.lose(&loss);
                 return Ok(match begun {
                     Begun::Whole(bytes) => {
+                        asked.begun(ended);
                         asked.went_well();
                         Answer::Whole(bytes)
                     }
                     Begun::Stream(stream) => {
-                        asked.begun();
+                        asked.begun(ended);
                         Answer::Live(stream, asked)
                     }
                 });

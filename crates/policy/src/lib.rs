@@ -17,4 +17,5 @@ pub mod rules;
 pub mod scopes;
 pub mod strategies;
 pub mod switches;
+pub mod vitals;
 pub mod windows;

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tollgate_policy::health::{Breaker, Gate};
+use tollgate_policy::vitals::{Vital, Vitals, Waiting};
 use tollgate_wire::dialects::{Dialect, Operation};
 use tollgate_wire::target::Target;
 
@@ -24,7 +25,25 @@ pub struct Deployment {
     pub provider: String,
     /// Where it can be reached, the preferred door first; never empty.
     doors: Vec<Door>,
+    health: Health,
+}
+
+/// What is known of a deployment by calling it: kept over a change of config.
+#[derive(Debug, Clone)]
+pub struct Health {
     breaker: Arc<Mutex<Breaker>>,
+    vitals: Arc<Vitals>,
+}
+
+impl Health {
+    /// Of a deployment that nobody has called.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        Self {
+            breaker: Arc::default(),
+            vitals: Arc::new(Vitals::new(now)),
+        }
+    }
 }
 
 /// One way to a deployment.
@@ -98,12 +117,12 @@ impl Door {
 impl Deployment {
     /// A deployment behind those doors. `None`: there is no door.
     #[must_use]
-    pub fn new(provider: &str, model: &str, doors: Vec<Door>, breaker: Arc<Mutex<Breaker>>) -> Option<Self> {
+    pub fn new(provider: &str, model: &str, doors: Vec<Door>, health: Health) -> Option<Self> {
         (!doors.is_empty()).then(|| Self {
             name: format!("{provider}/{model}"),
             provider: provider.to_owned(),
             doors,
-            breaker,
+            health,
         })
     }
 
@@ -135,17 +154,15 @@ impl Deployment {
     /// # Errors
     /// How long it stays open.
     pub fn ask(self: &Arc<Self>, now: Instant) -> Result<Asked, Duration> {
-        match self.breaker().ask(now) {
-            Gate::Open(wait) => Err(wait),
-            Gate::Closed => Ok(Asked {
-                deployment: Arc::clone(self),
-                probes: false,
-            }),
-            Gate::Probe => Ok(Asked {
-                deployment: Arc::clone(self),
-                probes: true,
-            }),
+        let gate = self.breaker().ask(now);
+        if let Gate::Open(wait) = gate {
+            return Err(wait);
         }
+        Ok(Asked {
+            waiting: Some(self.health.vitals.begin(now)),
+            deployment: Arc::clone(self),
+            probes: gate == Gate::Probe,
+        })
     }
 
     /// Whether the breaker would let a call through now; changes nothing.
@@ -154,22 +171,31 @@ impl Deployment {
         self.breaker().would_admit(now)
     }
 
-    /// The breaker, to be kept over a change of config.
+    /// How quick and how busy it is.
     #[must_use]
-    pub fn shared_breaker(&self) -> Arc<Mutex<Breaker>> {
-        Arc::clone(&self.breaker)
+    pub fn vitals(&self, now: Instant) -> Vital {
+        self.health.vitals.at(now)
+    }
+
+    /// Its health, to be kept over a change of config.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.health.clone()
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         // Its state is plain numbers: valid whatever happened to who held it.
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+        self.health.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A call that the breaker let through. Dropped without a word, it leaves the probe to another call.
+/// A call that the breaker let through, from its beginning to the end of its answer. Dropped without a word, it leaves the probe to another
+/// call, and says nothing about how quick the deployment is.
 pub struct Asked {
     deployment: Arc<Deployment>,
     probes: bool,
+    /// While there is no content.
+    waiting: Option<Waiting>,
 }
 
 impl Asked {
@@ -179,11 +205,23 @@ impl Asked {
         &self.deployment
     }
 
-    /// The answer has begun. That closes an open breaker, and forgives nothing yet: the answer may still break off.
-    pub fn begun(&mut self) {
+    /// The first content of a stream, or the whole of another answer, is there. That closes an open breaker, and forgives nothing yet: the
+    /// answer may still break off.
+    pub fn begun(&mut self, now: Instant) {
+        if let Some(waiting) = self.waiting.take() {
+            self.deployment.health.vitals.answered(waiting, now);
+        }
         if std::mem::take(&mut self.probes) {
             self.deployment.breaker().success();
         }
+    }
+
+    /// The deployment is well, but has no room for the call: as good as a slow answer for whoever wants a quick one.
+    pub fn limited(&mut self, now: Instant) {
+        if let Some(waiting) = self.waiting.take() {
+            self.deployment.health.vitals.failed(waiting, now);
+        }
+        self.went_well();
     }
 
     /// The call went well.
@@ -195,12 +233,21 @@ impl Asked {
     /// The call failed in a way that speaks against the deployment.
     pub fn went_wrong(&mut self, now: Instant) {
         self.probes = false;
+        match self.waiting.take() {
+            Some(waiting) => self.deployment.health.vitals.failed(waiting, now),
+            None => self.deployment.health.vitals.broken(now),
+        }
         self.deployment.breaker().failure(now);
     }
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
+        let vitals = &self.deployment.health.vitals;
+        if let Some(waiting) = self.waiting.take() {
+            vitals.unknown(waiting);
+        }
+        vitals.ended();
         if self.probes {
             self.deployment.breaker().abandon();
         }

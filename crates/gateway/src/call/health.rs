@@ -40,6 +40,7 @@ pub(super) fn judge(asked: &mut Asked, fault: &Fault, now: Instant) {
     }
     match fault.kind {
         K::Unavailable | K::Timeout | K::Tls | K::BadUpstream | K::Truncated | K::Upstream | K::Overloaded => asked.went_wrong(now),
+        K::RateLimited | K::QuotaExceeded => asked.limited(now),
         // It answered: that is health.
         _ if fault.provider_status.is_some() => asked.went_well(),
         _ => {}

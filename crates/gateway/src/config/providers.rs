@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tollgate_policy::health::Breaker;
 use tollgate_upstream::auth;
 use tollgate_upstream::client::{HttpVersion, Origin};
 use tollgate_upstream::credentials::{Credential, CredentialPool, Secret};
-use tollgate_upstream::deployment::{Deployment, Door, Site};
+use tollgate_upstream::deployment::{Deployment, Door, Health, Site};
 use tollgate_upstream::providers::{Auth, BillingOnCancel, Catalog, Endpoint, Quirks, Row};
 use tollgate_wire::dialects::{self, Dialect};
 use tollgate_wire::target::Target;
@@ -17,8 +16,8 @@ use url::Url;
 use super::snapshot::dialect_of;
 use super::{MOCK, World, facts, raw};
 
-/// Breakers by deployment name.
-pub type Breakers = HashMap<String, Arc<Mutex<Breaker>>>;
+/// What is known of deployments by calling them, by name.
+pub type Healths = HashMap<String, Health>;
 
 /// What providers are built from, beside their entry.
 pub struct Providers {
@@ -26,8 +25,8 @@ pub struct Providers {
     pub catalog: &'static Catalog,
     /// Where the simulated providers listen.
     pub mock: Option<SocketAddr>,
-    /// Breakers of the config before.
-    pub breakers: Breakers,
+    /// What was known under the config before.
+    pub healths: Healths,
 }
 
 /// A config that turns out to be unusable while it is built.
@@ -58,7 +57,7 @@ pub struct Provider {
     doors: Vec<SiteIn>,
     catalog: &'static Catalog,
     deployments: Mutex<HashMap<String, Arc<Deployment>>>,
-    breakers: Breakers,
+    healths: Healths,
 }
 
 /// A site and the dialect spoken there.
@@ -84,8 +83,9 @@ impl Provider {
             };
             Door::new(door.dialect, target, Arc::clone(&door.site)).ok()
         });
-        let breaker = self.breakers.get(&format!("{}/{model}", self.name)).cloned().unwrap_or_default();
-        let deployment = Arc::new(Deployment::new(&self.name, model, doors.collect::<Option<_>>()?, breaker)?);
+        let health = self.healths.get(&format!("{}/{model}", self.name)).cloned();
+        let health = health.unwrap_or_else(|| Health::new(crate::clock::instant()));
+        let deployment = Arc::new(Deployment::new(&self.name, model, doors.collect::<Option<_>>()?, health)?);
         deployments.insert(model.to_owned(), Arc::clone(&deployment));
         Some(deployment)
     }
@@ -96,12 +96,12 @@ impl Provider {
         deployments.retain(|_, deployment| Arc::strong_count(deployment) > 1);
     }
 
-    /// The breakers of its deployments.
-    pub(super) fn breakers(&self) -> Vec<(String, Arc<Mutex<Breaker>>)> {
+    /// What is known of its deployments.
+    pub(super) fn healths(&self) -> Vec<(String, Health)> {
         let deployments = self.deployments.lock().unwrap_or_else(PoisonError::into_inner);
         deployments
             .values()
-            .map(|deployment| (deployment.name.clone(), deployment.shared_breaker()))
+            .map(|deployment| (deployment.name.clone(), deployment.health()))
             .collect()
     }
 }
@@ -122,7 +122,7 @@ impl Providers {
             doors,
             catalog: self.catalog,
             deployments: Mutex::default(),
-            breakers: self.breakers.clone(),
+            healths: self.healths.clone(),
         })
     }
 

@@ -93,7 +93,7 @@ impl Surroundings {
             providers: Providers {
                 catalog: self.catalog,
                 mock: self.mock,
-                breakers: state.before.map(Snapshot::breakers).unwrap_or_default(),
+                healths: state.before.map(Snapshot::healths).unwrap_or_default(),
             },
             peppers: &self.peppers,
             stored: state.stored,

@@ -251,10 +251,10 @@ impl Snapshot {
         self.names.contains_key(name)
     }
 
-    /// The breakers of the providers' models, to be taken over by the next snapshot.
+    /// What is known of the providers' models by calling them, to be taken over by the next snapshot.
     #[must_use]
-    pub fn breakers(&self) -> super::providers::Breakers {
-        self.providers.values().flat_map(Provider::breakers).collect()
+    pub fn healths(&self) -> super::providers::Healths {
+        self.providers.values().flat_map(Provider::healths).collect()
     }
 
     fn target(&self, deployment: Arc<Deployment>, model: &str, own: Option<&raw::Price>, allow_unpriced: bool) -> Target {
