@@ -5,6 +5,7 @@
 mod account;
 mod denied;
 mod holds;
+mod look;
 mod meters;
 mod recovery;
 mod standing;
@@ -235,14 +236,7 @@ impl Accounts {
             let Some((id, account)) = self.account(now, scoped, *line) else {
                 continue;
             };
-            let balance = account.balance(now);
-            if let Some(refusal) = denied::judge(now, scoped.rules, meter, (amount, balance), &account.scope) {
-                let denied = Denied::new(now, scoped.rules, meter, (amount, balance, refusal), account);
-                worst = Some(match worst {
-                    Some(other) if !denied.is_tighter_than(&other) => other,
-                    _ => denied,
-                });
-            }
+            worst = tighter(worst, denied::refusal(now, scoped.rules, meter, amount, account));
             held.push(Held {
                 account: id,
                 meter: line.meter,
@@ -328,6 +322,14 @@ impl Accounts {
             }
         }
         opened
+    }
+}
+
+/// Of two refusals the one that stands longer in the way.
+fn tighter(one: Option<Denied>, other: Option<Denied>) -> Option<Denied> {
+    match (one, other) {
+        (Some(one), Some(other)) if !other.is_tighter_than(&one) => Some(one),
+        (one, other) => other.or(one),
     }
 }
 

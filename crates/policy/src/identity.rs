@@ -187,6 +187,17 @@ impl VirtualKey {
         if secret.valid_until.is_some_and(|end| end <= now_s) {
             return Err(KeyRefusal::Rotated);
         }
+        self.valid(now_s, from)?;
+        Ok(Opened {
+            deprecated_until: secret.valid_until,
+        })
+    }
+
+    /// Whether it opens anything now from this address, whoever has its secret.
+    ///
+    /// # Errors
+    /// The first reason that refuses it; the address is looked at last.
+    pub fn valid(&self, now_s: u64, from: IpAddr) -> Result<(), KeyRefusal> {
         if self.disabled {
             return Err(KeyRefusal::Disabled);
         }
@@ -196,10 +207,7 @@ impl VirtualKey {
         if self.expires_at.is_some_and(|end| end <= now_s) {
             return Err(KeyRefusal::Expired);
         }
-        standing(&self.team, self.user.as_deref(), self.rights(), from)?;
-        Ok(Opened {
-            deprecated_until: secret.valid_until,
-        })
+        standing(&self.team, self.user.as_deref(), self.rights(), from)
     }
 
     /// What it may do.

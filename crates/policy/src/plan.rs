@@ -198,6 +198,16 @@ impl Dice {
         Self(seed)
     }
 
+    /// Dice whose first fall is that one: to ask for each part of all that may fall what comes of it.
+    #[must_use]
+    pub fn falling(first: u64) -> Self {
+        // The steps of `roll` in reverse: each of them can be undone.
+        let unshift = |z: u64, by: u32| (by..64).step_by(usize::try_from(by).unwrap_or(64)).fold(z, |known, _| z ^ (known >> by));
+        let mut z = unshift(first, 31).wrapping_mul(0x3196_42B2_D24D_8EC3);
+        z = unshift(z, 27).wrapping_mul(0x96DE_1B17_3F11_9089);
+        Self(unshift(z, 30).wrapping_sub(0x9E37_79B9_7F4A_7C15))
+    }
+
     /// 64 even bits.
     pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -269,6 +279,13 @@ mod tests {
         let dropped: Vec<(u32, &str)> = plan.dropped().iter().map(|one| (one.deployment.0, &*one.why)).collect();
         assert_eq!(dropped, [(2, "not_cleared: level"), (1, "unpriced")]);
         assert_eq!((plan.attempts(), plan.reason()), (&[DeploymentId(3)][..], "pinned"));
+    }
+
+    #[test]
+    fn dice_fall_first_as_they_are_told() {
+        for first in (0..1000).map(|n: u64| n.wrapping_mul(0x1234_5678_9ABC_DEF1)).chain([u64::MAX]) {
+            assert_eq!(Dice::falling(first).roll(), first);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod tree;
 mod tests;
 
 pub use claims::{ClaimCondition, Claims};
-pub use facts::{Facts, Pairs, names};
+pub use facts::{Facts, Pairs, Shown, names, shown};
 
 /// The longest text of a condition, in bytes.
 pub const CONDITION_BYTES_MAX: usize = 4096;

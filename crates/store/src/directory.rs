@@ -84,6 +84,14 @@ impl Directory {
         self.by_id.get(id)
     }
 
+    /// The key of that id or, where there is none, of that name.
+    #[must_use]
+    pub fn called(&self, id_or_name: &str) -> Option<&Arc<VirtualKey>> {
+        let mut all = self.by_id.values().chain(self.by_digest.values());
+        self.key(id_or_name)
+            .or_else(|| all.find(|key| key.id == id_or_name || key.name == id_or_name))
+    }
+
     /// The team of that name.
     #[must_use]
     pub fn team(&self, name: &str) -> Option<&Arc<Team>> {

@@ -7,7 +7,7 @@ use crate::scopes::Family;
 use crate::windows::{Period, Ring, Window, Zone};
 
 /// The count of one meter for one set of values.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Account {
     pub(super) family: Family,
     /// The journal has been told whose it is.
@@ -19,14 +19,14 @@ pub(super) struct Account {
     counter: Counter,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Counter {
     Level { open: i64 },
     Sliding { ring: Ring, pending: i64 },
     Periods(Box<Spans>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Spans {
     window: Window,
     zone: Zone,

@@ -79,6 +79,13 @@ pub(super) fn judge(
     })
 }
 
+/// The refusal of an amount by an account that has come to `now`; `None`: it fits.
+pub(super) fn refusal(now: i64, rules: &RuleSet, meter: &Meter, asked: i64, account: &mut Account) -> Option<Denied> {
+    let balance = account.balance(now);
+    let refusal = judge(now, rules, meter, (asked, balance), &account.scope)?;
+    Some(Denied::new(now, rules, meter, (asked, balance, refusal), account))
+}
+
 impl Denied {
     pub(super) fn new(
         now: i64,

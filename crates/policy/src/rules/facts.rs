@@ -99,6 +99,35 @@ pub(super) static FACTS: &[(&str, Fact)] = &[
 /// What may also be written behind `caller.`.
 pub(super) const OF_CALLER: &[&str] = &["team", "user", "end_user", "key", "feature", "tags"];
 
+/// A fact as it can be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shown {
+    /// A text or a word.
+    Text(String),
+    /// A number.
+    Int(i64),
+    /// Yes or no.
+    Flag(bool),
+    /// Names with values.
+    Pairs(Vec<(String, String)>),
+}
+
+/// What is known of a call, by name: all that is not empty, zero or false.
+pub fn shown<'a>(facts: &'a Facts<'a>) -> impl Iterator<Item = (&'static str, Shown)> {
+    FACTS.iter().filter_map(|(name, fact)| {
+        let shown = match fact {
+            Fact::Text(read) | Fact::Word(read, _) => Shown::Text(Some(read(facts)).filter(|text| !text.is_empty())?.to_owned()),
+            Fact::Int(read, _) => Shown::Int(Some(read(facts)).filter(|number| *number != 0)?),
+            Fact::Flag(read) => Shown::Flag(read(facts).then_some(true)?),
+            Fact::Pairs(read) => {
+                let pairs = read(facts).iter().map(|(name, value)| (name.to_string(), value.to_string()));
+                Shown::Pairs(Some(pairs.collect::<Vec<_>>()).filter(|pairs| !pairs.is_empty())?)
+            }
+        };
+        Some((*name, shown))
+    })
+}
+
 /// Every name that a condition may use.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FACTS.iter().map(|(name, _)| *name)
