@@ -3,6 +3,7 @@
 
 mod ask;
 mod demand;
+mod look;
 mod queue;
 mod rights;
 mod substitute;
@@ -26,7 +27,9 @@ use crate::refusal;
 use crate::switchboard::{self, Switchboard};
 
 use ask::Ask;
+pub use ask::range;
 use demand::{scoped, subject};
+pub use look::{Outlook, look, outlook, passed_over};
 
 /// What stages 3 and 6 look at.
 #[derive(Clone, Copy)]
@@ -46,7 +49,8 @@ pub struct Desk<'a> {
 /// Leave to go on: made only here.
 pub struct Pass {
     route: Arc<Route>,
-    entrance: Entrance,
+    /// None: it is only asked what would happen, and nothing can be reserved with it.
+    entrance: Option<Entrance>,
     met: Met,
 }
 
@@ -102,11 +106,8 @@ pub fn whole_subject<'a>(caller: &'a Caller, route: &'a Route, call: &'a Call, a
     switchboard::subject(caller, route.named.then_some(route), Some(&call.envelope.model), at)
 }
 
-/// Admits a caller to the route or model that it names, and counts it as a request and an open call.
-///
-/// # Errors
-/// NotFound, Forbidden, RateLimited.
-pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pass, Fault> {
+/// What a caller asks for, when it may have it and no kill switch is in the way.
+fn permitted(desk: Desk<'_>, call: &Call) -> Result<Arc<Route>, Fault> {
     let route = rights::route(desk.config, desk.caller, call)?;
     switched(
         &desk.switches.load(),
@@ -116,6 +117,15 @@ pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pas
             ..desk.caller.subject()
         },
     )?;
+    Ok(route)
+}
+
+/// Admits a caller to the route or model that it names, and counts it as a request and an open call.
+///
+/// # Errors
+/// NotFound, Forbidden, RateLimited.
+pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pass, Fault> {
+    let route = permitted(desk, call)?;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
     let subject = subject(desk.caller, &route, &tags);
     let scoped = scoped(desk, &subject, Part::Call, || facts::of(desk, &route, call));
@@ -125,7 +135,7 @@ pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pas
         Err(NotReserved::Denied(denied)) => Box::pin(queue::waited(desk, (&route, call), (denied, draft), entered)).await,
         entrance => entrance,
     };
-    let entrance = entrance.map_err(|why| refused(desk, &why, draft))?;
+    let entrance = Some(entrance.map_err(|why| refused(desk, &why, draft))?);
     let met = scoped.met();
     Ok(Pass { route, entrance, met })
 }
@@ -187,17 +197,7 @@ fn refused(desk: Desk<'_>, why: &NotReserved, draft: &mut Draft) -> Fault {
 /// Forbidden, QuotaExceeded, RateLimited: this deployment is passed over.
 pub fn attempt(desk: Desk<'_>, route: &Arc<Route>, target: &Target, call: &Call, draft: &mut Draft) -> Result<(), Fault> {
     let deployment = &target.deployment;
-    let subject = switches::Subject {
-        upstream_model: Some(&deployment.name),
-        provider: Some(&deployment.provider),
-        ..switches::Subject::default()
-    };
-    let switches = desk.switches.load();
-    switched(&switches, &subject)?;
-    if let Some(switch) = switches.aborting(&whole_subject(desk.caller, route, call, Some(deployment))) {
-        return Err(blocked(switch));
-    }
-    drop(switches);
+    unblocked(desk, route, target, call)?;
     let Some(grant) = draft.grant() else {
         return Err(Fault::gateway(
             FaultKind::Internal,
@@ -211,4 +211,18 @@ pub fn attempt(desk: Desk<'_>, route: &Arc<Route>, target: &Target, call: &Call,
         switched.map_err(|why| refusal::fault(&why, desk.config.spending.status))?;
     }
     Ok(())
+}
+
+/// Whether no kill switch blocks a deployment, or ends the call.
+fn unblocked(desk: Desk<'_>, route: &Route, target: &Target, call: &Call) -> Result<(), Fault> {
+    let deployment = &target.deployment;
+    let subject = switches::Subject {
+        upstream_model: Some(&deployment.name),
+        provider: Some(&deployment.provider),
+        ..switches::Subject::default()
+    };
+    let switches = desk.switches.load();
+    switched(&switches, &subject)?;
+    let aborting = switches.aborting(&whole_subject(desk.caller, route, call, Some(deployment)));
+    aborting.map_or(Ok(()), |switch| Err(blocked(switch)))
 }

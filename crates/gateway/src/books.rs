@@ -21,7 +21,7 @@ pub use grant::{Grant, Paid};
 use keys::{KeyPlace, OpenByKey};
 pub use rooms::{Rooms, Ticket};
 
-use crate::clock::Now;
+use crate::clock::{Now, millis};
 use crate::config::spending::Spending;
 
 /// The accounts and the journal of this process.
@@ -112,6 +112,15 @@ impl Books {
             entered,
             _key: key,
         })
+    }
+
+    /// Whether [`Books::enter`] would count a call in now.
+    ///
+    /// # Errors
+    /// What would be full.
+    pub fn would_enter(&self, now: Now, scoped: &Scoped<'_>, key: Option<(&str, u32)>) -> Result<(), Box<Denied>> {
+        key.map_or(Ok(()), |(id, most)| KeyPlace::is_free(&self.keys, id, most))?;
+        self.accounts().would_enter(millis(now), scoped).map_err(Box::new)
     }
 
     /// Holds tokens and money on every account that the call meets, and writes that down.
@@ -244,9 +253,4 @@ impl Drop for Entrance {
         self.books.accounts().leave(entered);
         self.books.rooms.somebody_left();
     }
-}
-
-/// Milliseconds since 1970.
-fn millis(now: Now) -> u64 {
-    u64::try_from(now.unix.as_millis()).unwrap_or(u64::MAX)
 }

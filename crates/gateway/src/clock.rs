@@ -11,6 +11,12 @@ pub struct Now {
     pub unix: Duration,
 }
 
+/// Milliseconds since 1970.
+#[must_use]
+pub fn millis(now: Now) -> u64 {
+    u64::try_from(now.unix.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Reads both clocks.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "the one place")]

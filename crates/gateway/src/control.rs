@@ -13,12 +13,15 @@ use serde_json::Value;
 use tollgate_policy::key::Peppers;
 use tollgate_policy::switches;
 use tollgate_store::database::audit::{Act, Signer};
+use tollgate_store::database::decisions::Decision;
 use tollgate_store::database::objects::{Change, Kind, Objects, Receipt};
 use tollgate_store::database::{BoxFuture, Database, Error};
+use tollgate_wire::fault::Fault;
 use utoipa::ToSchema;
 
 use crate::admin::state::State;
 use crate::clock;
+use crate::explain::{Explanation, Question};
 
 /// The file with the key of the audit log's checkpoints, in the data folder.
 pub(crate) const AUDIT_KEY_FILE: &str = "audit.key";
@@ -103,6 +106,18 @@ pub trait Refresh: Send + Sync {
     /// # Errors
     /// When not even that could be done.
     fn emergency<'a>(&'a self, switch: &'a switches::Switch, on: bool) -> BoxFuture<'a, Result<(), String>>;
+
+    /// What would become of a request. Nothing is counted, held or sent.
+    ///
+    /// # Errors
+    /// What is wrong with the question.
+    fn explain(&self, question: &Question) -> Result<Explanation, Fault>;
+
+    /// What was decided for a request, where it is kept.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    fn decision<'a>(&'a self, request: &'a str) -> BoxFuture<'a, Result<Option<Decision>, String>>;
 
     /// Sends a test alert to the webhook of the config; says where it went.
     ///

@@ -28,7 +28,7 @@ use crate::record::{Draft, Outcome};
 use crate::switchboard::Switchboard;
 use crate::tail::{AnswerBody, Drains, Ending};
 use crate::telemetry::Telemetry;
-use crate::{identify, reply, route};
+use crate::{explain, identify, reply, route};
 
 /// What all exchanges share.
 pub struct Shared {
@@ -81,13 +81,18 @@ impl Gateway {
         let now = clock::now();
         let door = ingress::door(call.http.uri().path());
         let seed: u64 = rand::random();
-        let operation = door.operation.map_or("unknown", tollgate_wire::Operation::name);
+        let explains = door.operation.is_none() && explain::is_asked(call.http.uri().path());
+        let unknown = if explains { "explain" } else { "unknown" };
+        let operation = door.operation.map_or(unknown, tollgate_wire::Operation::name);
         let draft = Draft::begin(now, request_id(now, seed), door.dialect.name(), operation);
         // From here on there will be a record, also of a caller who leaves.
         let mut ending = Ending::begin(draft, Arc::clone(&self.shared.telemetry), self.shared.switches.clone());
         let mut dice = Dice::new(seed);
         // Pinned here, not handed to a function that would keep a second copy of it.
-        let walked = {
+        let walked = if explains {
+            let mut walk = Box::pin(explain::answer((&self.shared, &self.client), call, now, ending.draft()));
+            poll_fn(|cx| caught(|| walk.as_mut().poll(cx)).map_or(Poll::Ready(None), |poll| poll.map(Some))).await
+        } else {
             let mut walk = pin!(self.walk(door, call, now, ending.draft(), &mut dice));
             poll_fn(|cx| caught(|| walk.as_mut().poll(cx)).map_or(Poll::Ready(None), |poll| poll.map(Some))).await
         };
@@ -148,8 +153,11 @@ impl Gateway {
         };
         let pass = admit::enter(desk, &call, draft).await?; // kill switches, rights, request rates, concurrency
         draft.admitted(pass.route());
-        let plan = route::plan(desk, &pass, &call, dice)?; // ordered attempts; pure
+        let plan = route::plan(desk, &pass, &call, dice); // ordered attempts; pure
+        let plan = plan.map_err(|none| draft.undecided(pass.route(), none, &call))?;
+        draft.decided(pass.route(), &plan, &call);
         let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once
+        draft.settled_on(leave.route(), leave.plan());
         draft.granted(grant);
         let order = Order {
             leave: &leave,

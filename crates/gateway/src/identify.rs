@@ -88,7 +88,7 @@ fn credential(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Only for whom the secret was right.
-fn refused(refusal: KeyRefusal, what: &str) -> Fault {
+pub(crate) fn refused(refusal: KeyRefusal, what: &str) -> Fault {
     let message = match refusal {
         KeyRefusal::WrongSecret => return incorrect(),
         KeyRefusal::Rotated => "this key's secret was replaced, and the time to change over has ended; use the new one",

@@ -58,6 +58,24 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call from its head and its whole body.
+    ///
+    /// # Errors
+    /// Malformed.
+    pub fn of(dialect: &'static dyn Dialect, operation: Operation, headers: HeaderMap, body: Bytes) -> Result<Self, Fault> {
+        let envelope = dialect.scan(operation, &body)?;
+        let wanted_by = wanted_by(&headers)?;
+        Ok(Self {
+            dialect,
+            operation,
+            body,
+            envelope,
+            headers,
+            wanted_by,
+            parsed: OnceLock::new(),
+        })
+    }
+
     /// The request in the one language: parsed when first asked for, once.
     ///
     /// # Errors
@@ -140,32 +158,30 @@ pub fn operation(door: Door, parts: &Parts) -> Result<Operation, Fault> {
 /// # Errors
 /// TooLarge, Timeout, Malformed.
 pub async fn read(door: Door, operation: Operation, head: Parts, mut body: Incoming, bytes_max: usize) -> Result<Call, Fault> {
-    let read = match tokio::time::timeout(UPLOAD_MAX, read_body(&mut body, bytes_max)).await {
+    let body = whole_body(&head.headers, &mut body, bytes_max).await?;
+    Call::of(door.dialect, operation, head.headers, body)
+}
+
+/// The whole of a body, unpacked, within its bounds.
+///
+/// # Errors
+/// TooLarge, Timeout, Malformed, UnsupportedMedia.
+pub async fn whole_body(headers: &HeaderMap, body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Fault> {
+    let read = match tokio::time::timeout(UPLOAD_MAX, read_body(body, bytes_max)).await {
         Ok(read) => read,
         Err(_) => Err(too_slow("took longer than five minutes; send it faster")),
     };
     let body = match read {
         Ok(read) => read,
         Err(fault) => {
-            discard(&mut body, &head.headers).await;
+            discard(body, headers).await;
             return Err(fault);
         }
     };
-    let body = match coding(&head.headers)? {
-        Coding::Plain => body,
-        Coding::Gzip => unpack::gzip(&body, bytes_max).await?,
-    };
-    let envelope = door.dialect.scan(operation, &body)?;
-    let wanted_by = wanted_by(&head.headers)?;
-    Ok(Call {
-        dialect: door.dialect,
-        operation,
-        body,
-        envelope,
-        headers: head.headers,
-        wanted_by,
-        parsed: OnceLock::new(),
-    })
+    match coding(headers)? {
+        Coding::Plain => Ok(body),
+        Coding::Gzip => unpack::gzip(&body, bytes_max).await,
+    }
 }
 
 fn known_operation(door: Door, parts: &Parts) -> Result<Operation, Fault> {

@@ -13,6 +13,7 @@ pub mod config;
 pub mod control;
 pub mod crossing;
 pub mod exchange;
+pub mod explain;
 pub mod facts;
 pub mod idempotency;
 pub mod identify;

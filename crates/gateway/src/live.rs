@@ -11,11 +11,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tollgate_policy::accounts::Measure;
 use tollgate_policy::switches::{Mode, Switch, Switches};
+use tollgate_store::database::decisions::Decision;
 use tollgate_store::database::objects::{self, Kind, Listing, Objects, SwitchMode};
 use tollgate_store::database::{BoxFuture, Database, Error};
 use tollgate_store::files::DataDir;
 use tollgate_store::journal::Position;
 use tollgate_upstream::client::Client;
+use tollgate_wire::fault::Fault;
 
 use crate::admin::switches;
 use crate::alerts::{self, Hook};
@@ -24,6 +26,7 @@ use crate::config::current::Current;
 use crate::config::raw;
 use crate::config::stored::Stored;
 use crate::control::{ConfigView, Control, Flaw, Refresh, Usage};
+use crate::explain::{Asked, Explanation, Question};
 use crate::ledger::lock;
 
 /// How often the database is asked whether another gateway changed something.
@@ -217,6 +220,21 @@ impl Refresh for Live {
             self.current.shared().switches.set_local(local);
             Ok(())
         })
+    }
+
+    fn explain(&self, question: &Question) -> Result<Explanation, Fault> {
+        let shared = self.current.shared();
+        let config = shared.config.load_full();
+        question.answer(Asked {
+            config: &config,
+            books: &shared.books,
+            switches: &shared.switches,
+            now: clock::now(),
+        })
+    }
+
+    fn decision<'a>(&'a self, request: &'a str) -> BoxFuture<'a, Result<Option<Decision>, String>> {
+        Box::pin(self.current.shared().telemetry.decisions.find(request))
     }
 
     fn test_alert(&self) -> BoxFuture<'_, Result<String, String>> {

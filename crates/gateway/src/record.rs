@@ -9,13 +9,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_policy::accounts::Headroom;
+use tollgate_policy::accounts::{Demand, Headroom};
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::usage::Usage;
 
 use crate::books::Paid;
 
 use crate::config::snapshot::Route;
+use crate::explain::keep::Decision;
 use crate::identify::Caller;
 
 pub use draft::Draft;
@@ -95,6 +96,10 @@ pub struct Record {
     pub clamped: Option<u64>,
     /// What the tightest limits still let pass.
     pub headroom: Headroom,
+    /// What was decided for it: for who asks why.
+    pub decision: Option<Decision>,
+    /// What was held for it.
+    pub held: Option<Demand>,
     /// What it cost, once that is known, with the price's version.
     pub paid: Option<Paid>,
     /// The answer was given before, for the same idempotency key.
@@ -175,6 +180,8 @@ impl Record {
             downgraded: None,
             clamped: None,
             headroom: Headroom::default(),
+            decision: None,
+            held: None,
             paid: None,
             replayed: false,
             loss: Vec::new(),
@@ -191,6 +198,12 @@ impl Record {
             queued_us: None,
             overhead_us: None,
         }
+    }
+
+    /// A record of nothing.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::new(Duration::ZERO, String::new(), "", "")
     }
 
     /// The name of the route that was taken.

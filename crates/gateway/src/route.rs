@@ -4,7 +4,7 @@
 
 mod sight;
 
-use tollgate_policy::plan::{Choices, Dice, Plan};
+use tollgate_policy::plan::{Choices, Dice, Dropped, Plan};
 use tollgate_policy::retry::Trigger;
 use tollgate_wire::fault::{Fault, FaultKind};
 use tollgate_wire::loss::Loss;
@@ -16,17 +16,49 @@ use crate::ingress::Call;
 
 use sight::View;
 
+/// Why there is no plan.
+pub struct NoPlan {
+    /// What the caller is told.
+    pub fault: Fault,
+    /// What was left out, and why.
+    pub dropped: Vec<Dropped>,
+}
+
+impl NoPlan {
+    fn of(fault: Fault, dropped: &[Dropped]) -> Self {
+        Self {
+            fault,
+            dropped: dropped.to_vec(),
+        }
+    }
+}
+
+impl From<Fault> for NoPlan {
+    fn from(fault: Fault) -> Self {
+        Self::of(fault, &[])
+    }
+}
+
+impl From<NoPlan> for Fault {
+    fn from(none: NoPlan) -> Self {
+        none.fault
+    }
+}
+
 /// Makes the plan of a call. Deployments whose breaker is open stay in it, behind the healthy ones.
 ///
 /// # Errors
 /// Unavailable, when every target is switched off; Lossy or Malformed, when the route looks at losses.
-pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result<Plan, Fault> {
+pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result<Plan, NoPlan> {
     let route = pass.route();
     let mut choices = Choices::new(route.candidates.clone(), route.fallbacks.clone());
     let view = View::new(desk, route, call);
     let reason = route.strategy.rank(&view, &mut choices.targets, dice);
+    if choices.is_empty() {
+        return Err(NoPlan::of(switched_off(route), choices.dropped()));
+    }
     let Some(mut plan) = Plan::of(choices, reason) else {
-        return Err(switched_off(route));
+        return Err(switched_off(route).into());
     };
     if route.on_loss == OnLoss::Avoid && plan.attempts().len() > 1 {
         prefer_lossless(&mut plan, route, call)?;

@@ -116,7 +116,7 @@ impl Ending {
         }
         self.telemetry.metrics.open_exchanges.dec();
         self.draft.close(outcome, clock::instant());
-        self.telemetry.record(self.draft.record());
+        self.telemetry.record(self.draft.record_mut());
     }
 
     fn close_as_expected(mut self) {

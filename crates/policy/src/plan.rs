@@ -188,7 +188,7 @@ impl Plan {
 }
 
 /// Dice that fall the same way for the same exchange, so that a decision can be replayed (SplitMix64 by Sebastiano Vigna).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dice(u64);
 
 impl Dice {
@@ -202,7 +202,11 @@ impl Dice {
     #[must_use]
     pub fn falling(first: u64) -> Self {
         // The steps of `roll` in reverse: each of them can be undone.
-        let unshift = |z: u64, by: u32| (by..64).step_by(usize::try_from(by).unwrap_or(64)).fold(z, |known, _| z ^ (known >> by));
+        let unshift = |z: u64, by: u32| {
+            (by..64)
+                .step_by(usize::try_from(by).unwrap_or(64))
+                .fold(z, |known, _| z ^ (known >> by))
+        };
         let mut z = unshift(first, 31).wrapping_mul(0x3196_42B2_D24D_8EC3);
         z = unshift(z, 27).wrapping_mul(0x96DE_1B17_3F11_9089);
         Self(unshift(z, 30).wrapping_sub(0x9E37_79B9_7F4A_7C15))

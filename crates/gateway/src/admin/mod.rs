@@ -3,6 +3,7 @@
 
 mod admins;
 mod ask;
+mod explain;
 mod keys;
 mod login;
 mod members;

@@ -76,6 +76,14 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
+    /// Something in the body is not of the form that it must have.
+    pub(crate) fn malformed(path: &str, reason: &str) -> Self {
+        Self {
+            errors: vec![flaw(path, reason, "correct it")],
+            ..Self::bad_request("malformed", [path, ": ", reason].concat())
+        }
+    }
+
     /// The body is JSON of the right form, and makes no sense.
     pub(crate) fn invalid(errors: Vec<Flaw>) -> Self {
         let list = errors

@@ -26,11 +26,12 @@ pub(crate) enum Permission {
     AlertsTest,
     AdminsRead,
     AdminsWrite,
+    Explain,
 }
 
 use Permission::{
-    AdminsRead, AlertsRead, AlertsTest, AuditRead, BudgetsWrite, KeysRead, KeysWrite, LedgerRead, LimitsWrite, MembersWrite, Own, Public,
-    RulesRead, SpendRead, SwitchesRead, SwitchesWrite, TeamsRead, TeamsWrite,
+    AdminsRead, AlertsRead, AlertsTest, AuditRead, BudgetsWrite, Explain, KeysRead, KeysWrite, LedgerRead, LimitsWrite, MembersWrite, Own,
+    Public, RulesRead, SpendRead, SwitchesRead, SwitchesWrite, TeamsRead, TeamsWrite,
 };
 
 /// All roles.
@@ -58,6 +59,7 @@ const SECURITY_ADMIN: &[Permission] = &[
     AuditRead,
     AlertsRead,
     AdminsRead,
+    Explain,
 ];
 const BILLING_ADMIN: &[Permission] = &[
     KeysRead,
@@ -69,6 +71,7 @@ const BILLING_ADMIN: &[Permission] = &[
     LedgerRead,
     AlertsRead,
     AlertsTest,
+    Explain,
 ];
 const OPERATOR: &[Permission] = &[
     KeysRead,
@@ -80,8 +83,9 @@ const OPERATOR: &[Permission] = &[
     SwitchesWrite,
     AlertsRead,
     AlertsTest,
+    Explain,
 ];
-const APPROVER: &[Permission] = &[KeysRead, TeamsRead, RulesRead, SwitchesRead, AlertsRead];
+const APPROVER: &[Permission] = &[KeysRead, TeamsRead, RulesRead, SwitchesRead, AlertsRead, Explain];
 const AUDITOR: &[Permission] = &[
     KeysRead,
     TeamsRead,
@@ -92,10 +96,11 @@ const AUDITOR: &[Permission] = &[
     AuditRead,
     AlertsRead,
     AdminsRead,
+    Explain,
 ];
 /// All of it in the team's own bounds. Rules and switches speak of more than one team: they are not in here.
-const TEAM_ADMIN: &[Permission] = &[KeysRead, KeysWrite, TeamsRead, MembersWrite, SpendRead];
-const VIEWER: &[Permission] = &[KeysRead, TeamsRead, RulesRead, SpendRead, SwitchesRead, AlertsRead];
+const TEAM_ADMIN: &[Permission] = &[KeysRead, KeysWrite, TeamsRead, MembersWrite, SpendRead, Explain];
+const VIEWER: &[Permission] = &[KeysRead, TeamsRead, RulesRead, SpendRead, SwitchesRead, AlertsRead, Explain];
 
 /// Whether a role may do what needs a permission.
 pub(crate) fn allows(role: Role, permission: Permission) -> bool {

@@ -17,7 +17,7 @@ use super::ask::{Ask, Reply};
 use super::problem::Problem;
 use super::roles::Permission;
 use super::serve::{Plane, serve, unknown};
-use super::{keys, login, members, reports, rules, spend, switches};
+use super::{explain, keys, login, members, reports, rules, spend, switches};
 use crate::control::Control;
 use crate::telemetry::Telemetry;
 
@@ -111,6 +111,7 @@ pub(crate) fn routes() -> &'static [Route] {
             switches::routes(),
             spend::routes(),
             reports::routes(),
+            explain::routes(),
         ]
         .into_iter()
         .flatten()

@@ -12,7 +12,7 @@ use tollgate_policy::scopes::Subject;
 use super::demand::{Care, Needs, demand, scoped};
 use super::{Desk, Leave, Pass};
 use crate::books::{Entrance, Grant, NotReserved, Order};
-use crate::clock;
+use crate::clock::{self, Now};
 use crate::config::snapshot::{Route, Target};
 use crate::facts;
 use crate::ingress::Call;
@@ -44,7 +44,20 @@ pub(super) struct Held {
     /// The output that the request has to be limited to.
     pub(super) cap: Option<u64>,
     clamped: bool,
+    demand: Demand,
     headroom: Headroom,
+}
+
+/// A plan's needs, with the accounts that it meets.
+pub(super) struct Weighed<'s> {
+    pub(super) now: Now,
+    /// Those of the call, and those of its first deployment.
+    pub(super) parts: &'s [&'s Scoped<'s>],
+    pub(super) demand: Demand,
+    /// The output, where it was lowered to what is left of a budget.
+    pub(super) clamped: Option<u64>,
+    /// The output that the request has to be limited to.
+    pub(super) cap: Option<u64>,
 }
 
 impl<'a> Ask<'a> {
@@ -56,18 +69,23 @@ impl<'a> Ask<'a> {
             needs: Needs::of(desk, call),
             tags,
             met: (route, met),
-            entrance: Mutex::new(Some(entrance)),
+            entrance: Mutex::new(entrance),
             request_id,
         }
     }
 
     /// Holds what a plan may cost; on the accounts of its first deployment, or of the next that has room.
     pub(super) fn hold(&self, route: &Arc<Route>, plan: &Plan) -> Result<Held, NotReserved> {
+        self.with_room(plan, |rest| self.hold_for(route, rest))
+    }
+
+    /// Takes the plan, or what is left of it behind a deployment that has no room of its own.
+    pub(super) fn with_room<T>(&self, plan: &Plan, take: impl Fn(&Plan) -> Result<T, NotReserved>) -> Result<T, NotReserved> {
         let mut rest = plan.clone();
         loop {
-            let refused = match self.hold_for(route, &rest) {
+            let refused = match take(&rest) {
                 Err(NotReserved::Denied(denied)) => denied,
-                held => return held,
+                taken => return taken,
             };
             let rules = &self.desk.config.spending.rules;
             let of_attempt = rules.per(refused.rule).iter().any(tollgate_policy::scopes::Dimension::of_attempt);
@@ -79,7 +97,12 @@ impl<'a> Ask<'a> {
         }
     }
 
-    fn hold_for(&self, route: &Arc<Route>, plan: &Plan) -> Result<Held, NotReserved> {
+    /// What a plan may need at its dearest, and which accounts it meets at its first deployment.
+    pub(super) fn weighed<T>(
+        &self,
+        (route, plan): (&Arc<Route>, &Plan),
+        with: impl FnOnce(&Target, Weighed<'_>) -> Result<T, NotReserved>,
+    ) -> Result<T, NotReserved> {
         let desk = self.desk;
         let Some(first) = plan.attempts().first().and_then(|id| route.target(*id)) else {
             return Err(NotReserved::Nothing);
@@ -109,41 +132,56 @@ impl<'a> Ask<'a> {
         };
         let dearest = |output: u64| self.dearest(route, plan, output, care);
         let clamped = affordable.and_then(|most| clamp(output, most, dearest));
-        let demand = dearest(clamped.unwrap_or(output));
-        let Some(entrance) = lock(&self.entrance).take() else {
-            return Err(NotReserved::Nothing);
-        };
-        let order = Order {
-            request: self.request_id.clone(),
-            party: desk.caller.party(&route.name),
-            model: first.deployment.name.clone(),
-            demand,
-            tier: self.needs.tier,
-            text_bytes: self.needs.text_bytes(),
-            spending: Arc::clone(spending),
-            expires_ms: u64::try_from((now.unix + route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
-        };
-        let grant = match desk.books.reserve(now, entrance, &parts, order) {
-            Ok(grant) => grant,
-            Err(refused) => {
-                let (entrance, why) = *refused;
-                *lock(&self.entrance) = Some(entrance);
-                return Err(why);
-            }
-        };
-        Ok(Held {
-            leave: Leave {
-                route: Arc::clone(route),
-                plan: plan.clone(),
-            },
-            grant,
+        let weighed = Weighed {
+            now,
+            parts: &parts,
+            demand: dearest(clamped.unwrap_or(output)),
+            clamped,
             cap: clamped.or(((governed || others) && unsaid).then_some(output)),
-            clamped: clamped.is_some(),
-            headroom: if governed {
-                desk.books.headroom(now, &parts)
-            } else {
-                Headroom::default()
-            },
+        };
+        with(first, weighed)
+    }
+
+    fn hold_for(&self, route: &Arc<Route>, plan: &Plan) -> Result<Held, NotReserved> {
+        let desk = self.desk;
+        self.weighed((route, plan), |first, weighed| {
+            let Weighed { now, parts, demand, .. } = weighed;
+            let Some(entrance) = lock(&self.entrance).take() else {
+                return Err(NotReserved::Nothing);
+            };
+            let order = Order {
+                request: self.request_id.clone(),
+                party: desk.caller.party(&route.name),
+                model: first.deployment.name.clone(),
+                demand,
+                tier: self.needs.tier,
+                text_bytes: self.needs.text_bytes(),
+                spending: Arc::clone(&desk.config.spending),
+                expires_ms: u64::try_from((now.unix + route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
+            };
+            let grant = match desk.books.reserve(now, entrance, parts, order) {
+                Ok(grant) => grant,
+                Err(refused) => {
+                    let (entrance, why) = *refused;
+                    *lock(&self.entrance) = Some(entrance);
+                    return Err(why);
+                }
+            };
+            Ok(Held {
+                leave: Leave {
+                    route: Arc::clone(route),
+                    plan: plan.clone(),
+                },
+                grant,
+                cap: weighed.cap,
+                clamped: weighed.clamped.is_some(),
+                demand,
+                headroom: if parts.iter().all(|part| part.is_empty()) {
+                    Headroom::default()
+                } else {
+                    desk.books.headroom(now, parts)
+                },
+            })
         })
     }
 
@@ -191,11 +229,22 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// What a call of a deployment costs: its input alone, and with all the output that it may give. `None`: nobody knows.
+#[must_use]
+pub fn range(desk: Desk<'_>, call: &Call, target: &Target) -> Option<(NanoUsd, NanoUsd)> {
+    let price = target.price.as_ref()?;
+    let needs = Needs::of(desk, call);
+    let (output, _) = needs.output(target);
+    let cost = |output| price.ceiling(&needs.estimate(target, output, Care::Calibrated));
+    Some((cost(0), cost(output)))
+}
+
 impl Held {
     /// What the record and the answer's head say of it.
     pub(super) fn tell(&self, draft: &mut Draft) {
         let record = draft.record_mut();
         record.headroom = self.headroom;
+        record.held = Some(self.demand);
         record.clamped = self.cap.filter(|_| self.clamped);
     }
 }

@@ -127,6 +127,7 @@ impl Stage {
             telemetry: Arc::new(Telemetry {
                 log: Log::start(Format::Json, Box::new(self.logged.clone())),
                 metrics: Metrics::default(),
+                decisions: crate::explain::keep::Decisions::new(None),
             }),
             clock: Arc::new(move || Now {
                 instant: clock::instant() - Duration::from_millis(behind_ms.load(Ordering::SeqCst)),

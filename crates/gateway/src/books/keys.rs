@@ -31,6 +31,18 @@ impl KeyPlace {
     }
 }
 
+impl KeyPlace {
+    /// Whether one of `most` places is free.
+    pub(super) fn is_free(open: &OpenByKey, id: &str, most: u32) -> Result<(), Box<Denied>> {
+        let taken = open.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied().unwrap_or(0);
+        if most <= taken {
+            Err(Box::new(full(id, most, taken)))
+        } else {
+            Ok(())
+        }
+    }
+}
+
 impl Drop for KeyPlace {
     fn drop(&mut self) {
         let mut counts = self.open.lock().unwrap_or_else(PoisonError::into_inner);

@@ -61,8 +61,11 @@ fn checked(surroundings: &Surroundings, text: &str) -> Checked {
     checked
 }
 
-/// Enough of the process's surroundings to check a file; nothing is written and no key is digested.
-fn surroundings(path: &Path) -> Result<Surroundings, String> {
+/// Enough of the process's surroundings to check a file; nothing is written and no key is digested with a pepper that counts.
+///
+/// # Errors
+/// When the built-in catalog is damaged: a fault of the build.
+pub(super) fn surroundings(path: &Path) -> Result<Surroundings, String> {
     Ok(Surroundings {
         catalog: catalog()?,
         peppers: Peppers::new(Pepper::new(&[0; 32])),

@@ -4,6 +4,7 @@ mod api;
 mod audit;
 mod check;
 mod discover;
+mod explain;
 mod keys;
 mod ledger;
 mod mock;
@@ -41,6 +42,8 @@ enum Command {
     Run(RunArguments),
     /// Check a config file: every problem at once, each with its place, reason and remedy
     Check(CheckArguments),
+    /// Say what would become of a request, without a call; or why a past one went where it went
+    Explain(explain::ExplainArguments),
     /// Print the JSON Schema of the config file
     Schema,
     /// Run the simulated providers alone
@@ -111,6 +114,7 @@ pub fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(arguments)) => run::run(&arguments),
         Some(Command::Check(arguments)) => check::check(&arguments.file, arguments.json),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::Schema) => print(&format!("{:#}\n", crate::config::schema())),
         Some(Command::Mock(arguments)) => mock::run(arguments.listen, arguments.script.as_deref()),
         Some(Command::Keys(command)) => keys::run(command),

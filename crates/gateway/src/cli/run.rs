@@ -21,6 +21,7 @@ use crate::config::current::Current;
 use crate::config::reload::{Reloader, Started, State, Surroundings, data_dir_of, listed};
 use crate::config::{MOCK, Raw, raw, text_of};
 use crate::exchange::Shared;
+use crate::explain::keep::Decisions;
 use crate::ledger;
 use crate::server::{Server, ServerSettings, listen};
 use crate::switchboard::Switchboard;
@@ -96,6 +97,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     let telemetry = Arc::new(Telemetry {
         log,
         metrics: Metrics::default(),
+        decisions: Decisions::new(Some(opened.database.clone())),
     });
     telemetry
         .metrics

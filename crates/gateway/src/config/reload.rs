@@ -243,7 +243,7 @@ impl Reloader {
     /// Takes a text into use, or says why not.
     fn take(&self, text: Result<String, Problem>) {
         let shared = self.current.shared();
-        let Telemetry { metrics, log } = &*shared.telemetry;
+        let Telemetry { metrics, log, .. } = &*shared.telemetry;
         match text.map_err(|problem| problem.to_string()).and_then(|text| self.swap(&text)) {
             Ok(revision) => {
                 metrics.config_reloads.inc();

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tollgate_policy::estimate::Calibration;
 use tollgate_policy::key::Peppers;
@@ -38,6 +39,8 @@ pub struct Snapshot {
     pub body_bytes_max: usize,
     /// Limits and budgets.
     pub spending: Arc<Spending>,
+    /// How long it is kept why requests went where they did; zero: not at all.
+    pub decisions_kept: Duration,
     /// Providers whose models may be called without a price; `None`: all.
     unpriced: Option<Arc<HashSet<String>>>,
     /// Discount and margin of providers that have one, in basis points.
@@ -189,6 +192,7 @@ impl Snapshot {
             directory: callers::directory(raw, parts.stored, world, parts.peppers.clone())?,
             issuers: Arc::new(issuers(raw, parts)?),
             spending: Arc::new(Spending::build(raw, &typed(raw, parts.stored), parts.version)?),
+            decisions_kept: raw.ledger.decisions.get(),
             unpriced: unpriced(raw),
             adjustments: Arc::new(adjustments(raw)),
             body_bytes_max: usize::try_from(raw.server.max_body.bytes()).unwrap_or(usize::MAX),
@@ -212,6 +216,7 @@ impl Snapshot {
             issuers: Arc::clone(&self.issuers),
             spending: Arc::new(Spending::build(raw, &typed(raw, parts.stored), parts.version)?),
             body_bytes_max: self.body_bytes_max,
+            decisions_kept: self.decisions_kept,
             unpriced: self.unpriced.clone(),
             adjustments: Arc::clone(&self.adjustments),
             names: Arc::clone(&self.names),

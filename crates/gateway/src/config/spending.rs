@@ -100,6 +100,12 @@ impl Spending {
         self.terms(rule).is_some_and(|terms| terms.when.is_some())
     }
 
+    /// The condition of a rule that applies to some calls only.
+    #[must_use]
+    pub fn condition(&self, rule: RuleAt) -> Option<&str> {
+        self.terms(rule)?.when.as_ref().map(Condition::text)
+    }
+
     /// Whether a rule applies to a call. Where its condition cannot be computed it does not.
     #[must_use]
     pub fn applies(&self, rule: RuleAt, facts: &Facts<'_>) -> bool {

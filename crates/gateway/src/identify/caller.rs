@@ -75,6 +75,18 @@ impl Bearer {
         })
     }
 
+    /// Of no team, without bounds: for questions that are asked as nobody in particular.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self {
+            team: Arc::default(),
+            user: None,
+            features: Features::default(),
+            tags: Tags::default(),
+            allowed: Allowed::default(),
+        }
+    }
+
     /// Whether its team, its user and the address are in order.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tollgate_policy::plan::Plan;
 use tollgate_wire::event::Event;
 use tollgate_wire::fault::{Fault, FaultKind};
 use tollgate_wire::loss::Loss;
@@ -15,10 +16,12 @@ use crate::books::{Durable, Grant};
 use crate::call::Answer;
 use crate::clock::{self, Now};
 use crate::config::snapshot::{Route, Target};
+use crate::explain::keep::Decision;
 use crate::idempotency::Claim;
 use crate::identify::Caller;
 use crate::ingress::Call;
 use crate::refusal;
+use crate::route::NoPlan;
 
 /// The most attempts that a record lists.
 const ATTEMPTS_MAX: usize = 32;
@@ -171,6 +174,24 @@ impl Draft {
     /// What the caller was admitted to.
     pub fn admitted(&mut self, route: &Arc<Route>) {
         self.record.route = route.named.then(|| Arc::clone(route));
+    }
+
+    /// What is decided for the call, for who asks why.
+    pub fn decided(&mut self, route: &Arc<Route>, plan: &Plan, call: &Call) {
+        self.record.decision = Some(Decision::of(route, Some(plan), Vec::new(), call));
+    }
+
+    /// What is called after all: a rule may have put another in the place of what was planned.
+    pub fn settled_on(&mut self, route: &Arc<Route>, plan: &Plan) {
+        if let Some(decision) = &mut self.record.decision {
+            (decision.route, decision.plan) = (Arc::clone(route), Some(plan.clone()));
+        }
+    }
+
+    /// Nothing can answer the call.
+    pub fn undecided(&mut self, route: &Arc<Route>, none: NoPlan, call: &Call) -> Fault {
+        self.record.decision = Some(Decision::of(route, None, none.dropped, call));
+        none.fault
     }
 
     /// What the call may cost is held.

@@ -94,6 +94,8 @@ pub struct Metrics {
     pub accept_failures: Counter,
     /// Log lines that were dropped.
     pub log_lines_dropped: Counter,
+    /// Decisions that were not kept.
+    pub decisions_dropped: Counter,
     /// Configs taken into use.
     pub config_reloads: Counter,
     /// Configs refused.
@@ -130,6 +132,7 @@ impl Default for Metrics {
             open_connections: Gauge::default(),
             accept_failures: Counter::default(),
             log_lines_dropped: Counter::default(),
+            decisions_dropped: Counter::default(),
             config_reloads: Counter::default(),
             config_refusals: Counter::default(),
             config_current: Gauge::default(),
@@ -181,6 +184,11 @@ impl Metrics {
             "log_lines_dropped",
             "Log lines dropped because stderr was too slow",
             self.log_lines_dropped.clone(),
+        );
+        r.register(
+            "decisions_dropped",
+            "Exchanges of which it is not kept why they went where they did: too many at a time, or no database",
+            self.decisions_dropped.clone(),
         );
         r.register("config_reloads", "Configs taken into use", self.config_reloads.clone());
         r.register("config_refusals", "Configs refused as invalid", self.config_refusals.clone());

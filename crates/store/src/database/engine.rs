@@ -36,6 +36,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0002_objects.sql"),
         include_str!("../../migrations/postgres/0002_objects.sql"),
     ),
+    (
+        3,
+        "decisions",
+        include_str!("../../migrations/sqlite/0003_decisions.sql"),
+        include_str!("../../migrations/postgres/0003_decisions.sql"),
+    ),
 ];
 
 /// An open database: one connection that writes, a few that read.

@@ -3,6 +3,7 @@
 
 pub mod audit;
 mod chain;
+pub mod decisions;
 mod engine;
 mod error;
 pub mod ledger;

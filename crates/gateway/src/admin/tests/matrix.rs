@@ -121,6 +121,8 @@ fn the_table_of_rights() {
         OSBPAU.V  GET /admin/v1/alerts
         O.BP....  POST /admin/v1/alerts/test
         OSBPAUTV  GET /admin/v1/health
+        OSBPAUTV  POST /admin/v1/explain
+        OSBPAUTV  GET /admin/v1/records/{id}/explain
     "#]]
     .assert_eq(&table);
 }

@@ -25,12 +25,16 @@ use tokio_util::task::TaskTracker;
 use tollgate_policy::key::{Pepper, Peppers};
 use tollgate_policy::switches::Switch;
 use tollgate_store::database::audit::Act;
+use tollgate_store::database::decisions::Decision;
 use tollgate_store::database::objects::{ApiToken, Change, Kind, Objects, Role};
 use tollgate_store::database::{BoxFuture, Database, Source};
+use tollgate_wire::fault::Fault;
 
 use super::routes::{Answer, Route, router, routes};
 use super::{Prepared, openapi, prepare, who};
 use crate::control::{Control, Flaw, Refresh, Usage, now_ms};
+use crate::explain::document::Who;
+use crate::explain::{Explanation, Question};
 use crate::telemetry::Telemetry;
 use crate::telemetry::logs::{Format, Log};
 use crate::telemetry::metrics::Metrics;
@@ -91,6 +95,31 @@ impl Refresh for Gateway {
         Box::pin(async { Ok(()) })
     }
 
+    fn explain(&self, question: &Question) -> Result<Explanation, Fault> {
+        // As whom the question is asked, it is told.
+        let caller = Who {
+            team: question.caller.team.clone().unwrap_or_default(),
+            ..Who::default()
+        };
+        Ok(Explanation {
+            asked: String::from_utf8_lossy(&question.body).into_owned(),
+            caller,
+            ..Explanation::default()
+        })
+    }
+
+    fn decision<'a>(&'a self, request: &'a str) -> BoxFuture<'a, Result<Option<Decision>, String>> {
+        Box::pin(async move {
+            let decision = |team: &str| Decision {
+                request: request.to_owned(),
+                team: team.to_owned(),
+                body: serde_json::to_string(&Explanation::default()).unwrap(),
+                ..Decision::default()
+            };
+            Ok(request.strip_prefix("req_").map(decision))
+        })
+    }
+
     fn test_alert(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(async { Ok("https://hooks.example/alerts".into()) })
     }
@@ -116,6 +145,7 @@ impl Stage {
         let telemetry = Arc::new(Telemetry {
             log: Log::start(Format::Json, Box::new(std::io::sink())),
             metrics: Metrics::default(),
+            decisions: crate::explain::keep::Decisions::new(None),
         });
         let routed = router(Arc::clone(&telemetry), Some(Arc::clone(&control)), &TaskTracker::new());
         Self {

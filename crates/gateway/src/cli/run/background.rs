@@ -8,9 +8,10 @@ use tokio::runtime::Runtime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tollgate_store::database::Database;
 use tollgate_store::database::audit::{Audit, Signer};
+use tollgate_store::database::decisions::Decisions as _;
 use tollgate_store::database::ledger::Ledger as _;
+use tollgate_store::database::{BoxFuture, Database, Error};
 use tollgate_store::files::DataDir;
 use tollgate_upstream::client::{Client, ClientSettings};
 use tollgate_upstream::tls::Tls;
@@ -20,6 +21,7 @@ use crate::alerts::{self, Courier};
 use crate::clock;
 use crate::config::current::Current;
 use crate::control::{Control, Refresh, audit_signer};
+use crate::explain::keep::Decisions;
 use crate::ledger::{self, Shipper};
 use crate::live::Live;
 use crate::telemetry::Telemetry;
@@ -60,6 +62,7 @@ impl Background {
             let shipper = Shipper::new(database.clone(), Arc::clone(journal), Arc::clone(shared), Arc::clone(&applied));
             tasks.spawn_on(shipper.run(ending.clone()), runtime.handle());
         }
+        tasks.spawn_on(Decisions::run(Arc::clone(shared), ending.clone()), runtime.handle());
         let following = shared
             .switches
             .clone()
@@ -138,20 +141,25 @@ fn windows(current: &Arc<Current>) -> alerts::Windows {
 async fn retention(database: Database, current: Arc<Current>) {
     loop {
         tokio::time::sleep(RETAIN_EVERY).await;
-        let kept = current.raw().ledger.retention.get();
-        let before_ms = i64::try_from(clock::now().unix.saturating_sub(kept).as_millis()).unwrap_or(0);
-        loop {
-            match database.retain(before_ms).await {
-                Ok(true) => tokio::time::sleep(RETAIN_PAUSE).await,
-                Ok(false) => break,
-                Err(error) => {
-                    let log = &current.shared().telemetry.log;
-                    log.event("warn", &format!("old rows of the ledger stay for now: {error}"));
-                    break;
-                }
-            }
+        let now = clock::now().unix;
+        let ms = |kept| i64::try_from(now.saturating_sub(kept).as_millis()).unwrap_or(0);
+        let before_ms = ms(current.raw().ledger.retention.get());
+        let rows = in_parts(|| database.retain(before_ms)).await;
+        let decisions_before_ms = ms(current.shared().config.load().decisions_kept);
+        let decisions = in_parts(|| database.forget(decisions_before_ms)).await;
+        if let Err(error) = rows.and(decisions) {
+            let log = &current.shared().telemetry.log;
+            log.event("warn", &format!("old rows of the ledger or decisions stay for now: {error}"));
         }
     }
+}
+
+/// Does something again and again until there is no more of it.
+async fn in_parts<'a>(part: impl Fn() -> BoxFuture<'a, Result<bool, Error>>) -> Result<(), Error> {
+    while part().await? {
+        tokio::time::sleep(RETAIN_PAUSE).await;
+    }
+    Ok(())
 }
 
 /// Signs the audit log's head from time to time.

@@ -51,6 +51,10 @@ pub(super) fn check(context: &mut Context<'_>) {
         let reason = format!("{} is out of range", raw.ledger.journal_max);
         context.error(&Path::of("ledger").key("journal_max"), reason, "use 64MiB to 1024GiB");
     }
+    if 400 * 86_400 < raw.ledger.decisions.get().as_secs() {
+        let reason = format!("{} is out of range", raw.ledger.decisions);
+        context.error(&Path::of("ledger").key("decisions"), reason, "use 400d or less; 0s keeps none");
+    }
     if raw.ledger.retention.get().as_secs() < 30 * 86_400 {
         let reason = format!("{} is out of range", raw.ledger.retention);
         context.error(&Path::of("ledger").key("retention"), reason, "use 30d or more");

@@ -231,6 +231,8 @@ pub struct Ledger {
     pub retention: Period,
     /// The journal's bound while the database is away; beyond it calls are refused. From 64MiB to 1024GiB.
     pub journal_max: Size,
+    /// How long it is kept why each request went where it did, for `tollgate explain req_…`. 0s: it is not written down. Up to 400d.
+    pub decisions: Period,
 }
 
 impl Default for Ledger {
@@ -239,6 +241,7 @@ impl Default for Ledger {
             durability: Durability::default(),
             retention: Period::seconds(400 * 86_400),
             journal_max: Size::mebibytes(16 * 1024),
+            decisions: Period::seconds(30 * 86_400),
         }
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 mod audit;
+mod decisions;
 mod ledger;
 mod objects;
 mod opening;
@@ -44,6 +45,7 @@ conformance! {
     audit::checkpoints_come_by_number_and_by_time,
     audit::every_tampering_before_a_checkpoint_is_found,
     outbox::an_alert_goes_to_one_sender_at_a_time,
+    decisions::decisions_are_kept_once_and_for_a_while,
     opening::a_newer_database_is_left_alone,
     opening::a_second_opening_finds_everything,
 }
