@@ -36,7 +36,10 @@ async fn i1_to_i7_no_kill_forgets_or_repeats_what_was_spent() {
     println!("kills: seed {seed}");
     let mut dice = StdRng::seed_from_u64(seed);
     let site = Site::new("").await;
-    for _ in 0..kills() {
+    for kill in 0..kills() {
+        if kill % 100 == 99 {
+            println!("kills: {} so far", kill + 1);
+        }
         let gateway = site.start().await;
         let load = site.load(&gateway);
         tokio::time::sleep(Duration::from_millis(dice.random_range(0..1_500))).await;
