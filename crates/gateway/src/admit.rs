@@ -16,7 +16,7 @@ use tollgate_policy::switches::{self, Switch, Switches};
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::fault::{Fault, FaultKind};
 
-use crate::books::{Books, Entrance, Grant, NotReserved};
+use crate::books::{Books, Entrance, Grant, NotReserved, Stage};
 use crate::clock::{self, Now};
 use crate::config::snapshot::{Route, Snapshot, Target};
 use crate::facts;
@@ -30,6 +30,7 @@ use ask::Ask;
 pub use ask::range;
 use demand::{scoped, subject};
 pub use look::{Outlook, look, outlook, passed_over};
+use queue::Waiting;
 
 /// What stages 3 and 6 look at.
 #[derive(Clone, Copy)]
@@ -49,7 +50,7 @@ pub struct Desk<'a> {
 /// Leave to go on: made only here.
 pub struct Pass {
     route: Arc<Route>,
-    /// None: it is only asked what would happen, and nothing can be reserved with it.
+    /// None: it is only asked what would happen, or the call is inside already, and has a grant: nothing is reserved with it.
     entrance: Option<Entrance>,
     met: Met,
 }
@@ -126,18 +127,68 @@ fn permitted(desk: Desk<'_>, call: &Call) -> Result<Arc<Route>, Fault> {
 /// NotFound, Forbidden, RateLimited.
 pub async fn enter(desk: Desk<'_>, call: &Call, draft: &mut Draft) -> Result<Pass, Fault> {
     let route = permitted(desk, call)?;
-    let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
-    let subject = subject(desk.caller, &route, &tags);
-    let scoped = scoped(desk, &subject, Part::Call, || facts::of(desk, &route, call));
-    let key = desk.caller.key_id().zip(desk.caller.max_concurrency());
-    let entered = || desk.books.enter(clock::now(), &scoped, key).map_err(NotReserved::Denied);
-    let entrance = match entered() {
-        Err(NotReserved::Denied(denied)) => Box::pin(queue::waited(desk, (&route, call), (denied, draft), entered)).await,
-        entrance => entrance,
+    let denied = match try_enter(desk, &route, call, false) {
+        Err(NotReserved::Denied(denied)) => denied,
+        entered => return entered.map_err(|why| refused(desk, &why, draft)),
     };
-    let entrance = Some(entrance.map_err(|why| refused(desk, &why, draft))?);
-    let met = scoped.met();
-    Ok(Pass { route, entrance, met })
+    for substitute in substitute::at_entrance(desk, call, &denied, &route) {
+        if let Ok(pass) = try_enter(desk, &substitute.planned.0, call, false) {
+            draft.record_mut().downgraded = Some(substitute.reason);
+            return Ok(pass);
+        }
+    }
+    let waiting = Waiting {
+        route: &route,
+        call,
+        stage: Stage::Entrance,
+    };
+    let again = || try_enter(desk, &route, call, true);
+    let entered = Box::pin(queue::waited(desk, waiting, (denied, draft), again)).await;
+    entered.map_err(|why| refused(desk, &why, draft))
+}
+
+/// Counts a call as a request of that route. `in_turn`: it waited for that, and need not stand behind those who wait.
+fn try_enter(desk: Desk<'_>, route: &Arc<Route>, call: &Call, in_turn: bool) -> Result<Pass, NotReserved> {
+    let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
+    let subject = subject(desk.caller, route, &tags);
+    let scoped = scoped(desk, &subject, Part::Call, || facts::of(desk, route, call));
+    if !in_turn && let Some(denied) = queue::behind(desk, (route, Stage::Entrance), &[&scoped]) {
+        return Err(NotReserved::Denied(denied));
+    }
+    let key = desk.caller.key_id().zip(desk.caller.max_concurrency());
+    let entrance = desk.books.enter(clock::now(), &scoped, key).map_err(NotReserved::Denied)?;
+    Ok(Pass {
+        route: Arc::clone(route),
+        entrance: Some(entrance),
+        met: scoped.met(),
+    })
+}
+
+/// Lets a call that is inside, and has a grant, ask for a route once more, or for another one that its own route sends it on to: for that
+/// it needs no permission of its own.
+///
+/// # Errors
+/// Forbidden, where a kill switch blocks that route; NotFound, where it is gone.
+pub fn again(desk: Desk<'_>, route: &Arc<Route>) -> Result<Pass, Fault> {
+    let subject = switches::Subject {
+        route: route.named.then_some(route.name.as_str()),
+        ..desk.caller.subject()
+    };
+    switched(&desk.switches.load(), &subject)?;
+    Ok(Pass {
+        route: Arc::clone(route),
+        entrance: None,
+        met: Met::default(),
+    })
+}
+
+/// Leave for another go of a call that has a grant: each attempt moves the hold to itself before anything is sent.
+///
+/// # Errors
+/// Forbidden, for models without a price.
+pub fn move_on(pass: Pass, plan: Plan) -> Result<Leave, Fault> {
+    let plan = rights::priced(&pass.route, plan)?;
+    Ok(Leave { route: pass.route, plan })
 }
 
 /// Holds what the plan may cost at its dearest, for the caller and for the first deployment that has room. Where a rule lets another model
@@ -163,10 +214,14 @@ pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, dr
                 ask.hold(&chosen.0, &chosen.1).map_err(|_| NotReserved::Denied(denied))
             }
             None => {
-                Box::pin(queue::waited(desk, (&route, call), (denied, draft), || {
-                    ask.hold(&chosen.0, &chosen.1)
-                }))
-                .await
+                ask.in_turn();
+                let waiting = Waiting {
+                    route: &route,
+                    call,
+                    stage: Stage::Hold,
+                };
+                let again = || ask.hold(&chosen.0, &chosen.1);
+                Box::pin(queue::waited(desk, waiting, (denied, draft), again)).await
             }
         };
     }
@@ -175,7 +230,9 @@ pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, dr
     let written = held.grant.written().await;
     written.map_err(|why| refused(desk, &why, draft))?;
     held.tell(draft);
-    draft.record_mut().downgraded = reason;
+    if reason.is_some() {
+        draft.record_mut().downgraded = reason;
+    }
     if let Some(cap) = held.cap {
         call.limit_output(cap)?;
     }

@@ -19,7 +19,7 @@ use tollgate_wire::usage::ServiceTier;
 use grant::Carried;
 pub use grant::{Grant, Paid};
 use keys::{KeyPlace, OpenByKey};
-pub use rooms::{Rooms, Ticket};
+pub use rooms::{Room, Rooms, Stage, Ticket};
 
 use crate::clock::{Now, millis};
 use crate::config::spending::Spending;

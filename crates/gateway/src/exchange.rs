@@ -25,6 +25,7 @@ use crate::config::snapshot::Snapshot;
 use crate::idempotency::{Claimed, Replays};
 use crate::ingress::{self, Door};
 use crate::record::{Draft, Outcome};
+use crate::resort::{self, Stranded};
 use crate::switchboard::Switchboard;
 use crate::tail::{AnswerBody, Drains, Ending};
 use crate::telemetry::Telemetry;
@@ -156,6 +157,7 @@ impl Gateway {
         let plan = route::plan(desk, &pass, &call, dice); // ordered attempts; pure
         let plan = plan.map_err(|none| draft.undecided(pass.route(), none, &call))?;
         draft.decided(pass.route(), &plan, &call);
+        let resorts = (!pass.route().resorts.is_empty()).then(|| Arc::clone(pass.route()));
         let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once
         draft.settled_on(leave.route(), leave.plan());
         draft.granted(grant);
@@ -164,7 +166,20 @@ impl Gateway {
             desk,
             call: &call,
         };
-        call::send(&self.client, order, draft, dice).await // per attempt: hold → translate → sign → send → look
+        let answer = call::send(&self.client, order, draft, dice).await; // per attempt: hold → translate → sign → send → look
+        match (answer, resorts) {
+            (Err(fault), Some(route)) => {
+                let stranded = Stranded {
+                    client: &self.client,
+                    desk,
+                    call: &mut call,
+                    draft,
+                    dice,
+                };
+                Box::pin(resort::after(fault, (&route, &leave), stranded)).await // what the route has left to say
+            }
+            (answer, _) => answer,
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod live;
 pub mod record;
 pub mod refusal;
 pub mod reply;
+pub mod resort;
 pub mod route;
 pub mod server;
 pub mod stream;

@@ -88,6 +88,10 @@ pub struct Record {
     pub passthrough: bool,
     /// Every try, in order.
     pub attempts: Vec<Attempt>,
+    /// What stands in for a model where none answered.
+    pub stand_in: Option<&'static str>,
+    /// The output that a last resort limited the request to.
+    pub reduced: Option<u64>,
     /// Why the first choice did not answer.
     pub fallback: Option<String>,
     /// Which model was planned before a rule put another in its place, and why.
@@ -176,6 +180,8 @@ impl Record {
             stream: false,
             passthrough: false,
             attempts: Vec::new(),
+            stand_in: None,
+            reduced: None,
             fallback: None,
             downgraded: None,
             clamped: None,
@@ -215,7 +221,7 @@ impl Record {
     /// What answered: `provider/upstream-model`.
     #[must_use]
     pub fn model_name(&self) -> Option<&str> {
-        self.model.as_deref().map(|model| model.name.as_str())
+        self.stand_in.or_else(|| self.model.as_deref().map(|model| model.name.as_str()))
     }
 }
 

@@ -182,7 +182,9 @@ pub fn facts(record: &Record) -> HeaderMap {
     if let Some(downgraded) = record.downgraded.as_deref() {
         set(headers, DOWNGRADED, downgraded);
     }
-    if let Some(tokens) = record.clamped {
+    if let Some(tokens) = record.reduced {
+        set(headers, MAX_TOKENS, format!("{tokens}; reason=last_resort"));
+    } else if let Some(tokens) = record.clamped {
         set(headers, MAX_TOKENS, format!("{tokens}; reason=budget"));
     }
     if let Some(paid) = record.paid.as_ref().filter(|paid| paid.price_version.is_some()) {

@@ -12,6 +12,7 @@ pub mod money;
 pub mod patterns;
 pub mod plan;
 pub mod prices;
+pub mod resorts;
 pub mod retry;
 pub mod rules;
 pub mod scopes;

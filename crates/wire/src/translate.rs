@@ -2,10 +2,11 @@
 //! encoded. No pair is named. Sending, and the choice between this and the caller's own bytes, is the gateway's.
 
 use crate::dialects::{Decoder, Dialect, Encoder, Operation};
-use crate::event::{AnswerContext, Event};
+use crate::event::{AnswerContext, Block, Delta, Event, Finish, Start};
 use crate::fault::Malformed;
 use crate::loss::Loss;
 use crate::target::Target;
+use crate::usage::Usage;
 
 /// A caller's body as a provider of another dialect wants it, and what was lost on the way.
 ///
@@ -72,6 +73,40 @@ impl Pipe {
             self.encoder.push(event, out);
         }
     }
+}
+
+/// A text as an answer that nobody had to be asked for: a normal end, no tokens.
+#[must_use]
+pub fn said(to: &dyn Dialect, op: Operation, context: AnswerContext, (model, text): (&str, &str)) -> Vec<u8> {
+    let start = Start {
+        model: Some(model.to_owned()),
+        ..Start::default()
+    };
+    let (choice, block) = (0, 0);
+    let events = [
+        Event::Start(start),
+        Event::Open {
+            choice,
+            block,
+            kind: Block::Text,
+        },
+        Event::Delta {
+            choice,
+            block,
+            delta: Delta::Text(text.to_owned()),
+        },
+        Event::Close { choice, block },
+        Event::Finish {
+            choice,
+            reason: Finish::Stop,
+        },
+        Event::Usage(Usage::default()),
+        Event::End,
+    ];
+    let (mut encoder, mut out) = (to.encoder(op, context), Vec::new());
+    events.iter().for_each(|event| encoder.push(event, &mut out));
+    encoder.end(&mut out);
+    out
 }
 
 #[cfg(test)]

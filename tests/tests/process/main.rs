@@ -30,6 +30,7 @@ mod overdue;
 mod record;
 mod regressions;
 mod reload;
+mod resorts;
 mod secrets;
 mod smuggling;
 mod switches;

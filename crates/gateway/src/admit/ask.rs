@@ -1,5 +1,6 @@
 //! Asking for a hold: on the caller's accounts and on those of the first deployment that has room, at the dearest attempt of the plan.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use tollgate_policy::rules::Facts;
 use tollgate_policy::scopes::Subject;
 
 use super::demand::{Care, Needs, demand, scoped};
-use super::{Desk, Leave, Pass};
-use crate::books::{Entrance, Grant, NotReserved, Order};
+use super::{Desk, Leave, Pass, queue};
+use crate::books::{Entrance, Grant, NotReserved, Order, Stage};
 use crate::clock::{self, Now};
 use crate::config::snapshot::{Route, Target};
 use crate::facts;
@@ -35,6 +36,8 @@ pub(super) struct Ask<'a> {
     /// Taken by the hold; there again after a refusal.
     entrance: Mutex<Option<Entrance>>,
     request_id: String,
+    /// It is its turn: it need not stand behind those who wait.
+    in_turn: AtomicBool,
 }
 
 /// What was held.
@@ -71,7 +74,13 @@ impl<'a> Ask<'a> {
             met: (route, met),
             entrance: Mutex::new(entrance),
             request_id,
+            in_turn: AtomicBool::new(false),
         }
+    }
+
+    /// From here on it is first in its queue.
+    pub(super) fn in_turn(&self) {
+        self.in_turn.store(true, Ordering::Relaxed);
     }
 
     /// Holds what a plan may cost; on the accounts of its first deployment, or of the next that has room.
@@ -112,6 +121,11 @@ impl<'a> Ask<'a> {
         let whole = self.own(&subject, (route, first));
         let attempt = scoped(desk, &subject, Part::Attempt, || self.facts(route, first));
         let parts = [&whole, &attempt];
+        if !self.in_turn.load(Ordering::Relaxed)
+            && let Some(denied) = queue::behind(desk, (route, Stage::Hold), &parts)
+        {
+            return Err(NotReserved::Denied(denied));
+        }
         let governed = !whole.is_empty() || !attempt.is_empty();
         // A fallback may be counted where the first deployment is not.
         let others = plan.attempts().len() > 1 && spending.rules.has_attempt_rules();

@@ -10,8 +10,10 @@ use tollgate_policy::switches;
 use tollgate_wire::loss::Loss;
 
 use super::ask::Ask;
-use super::rights;
+use super::{Desk, rights};
+use crate::config::resorts::OnLimit;
 use crate::config::snapshot::{Asked, Route, Target};
+use crate::ingress::Call;
 
 /// What is called instead.
 pub(super) struct Substitute {
@@ -30,7 +32,8 @@ pub(super) fn for_fullness(ask: &Ask<'_>, route: &Arc<Route>, plan: &Plan) -> Op
     ask.budgets(route, target).into_iter().find_map(|standing| {
         let at = rules.budget(standing.rule)?.downgrade_at?;
         let full = standing.percent() >= at;
-        full.then(|| find(ask, standing.rule, target, &format!("budget_{at}")))?
+        let names = ask.desk.config.spending.substitutes(standing.rule, &target.deployment.name);
+        full.then(|| find(ask, names, target, &format!("budget_{at}")))?
     })
 }
 
@@ -41,45 +44,72 @@ pub(super) fn for_refusal(ask: &Ask<'_>, denied: &Denied, (route, plan): &(Arc<R
         RuleAt::Budget(_) => "budget_100",
         RuleAt::Limit(_) => "limit",
     };
-    find(ask, denied.rule, target, reason)
+    find(ask, names(ask.desk, route, denied.rule, target), target, reason)
 }
 
-/// The first substitute of a rule that is legal.
-fn find(ask: &Ask<'_>, rule: RuleAt, planned: &Target, reason: &str) -> Option<Substitute> {
-    let config = ask.desk.config;
-    let names = config.spending.substitutes(rule, &planned.deployment.name);
-    names.iter().filter(|name| **name != planned.deployment.name).find_map(|name| {
-        let asked = config
-            .find(name)
-            .ok()
-            .filter(|asked| rights::allowed(ask.desk.caller, asked, name))?;
-        let (Asked::Route(route) | Asked::Model(route)) = asked;
-        let subject = switches::Subject {
-            route: route.named.then_some(route.name.as_str()),
-            model: Some(name),
-            ..ask.desk.caller.subject()
-        };
-        if ask.desk.switches.load().blocking(&subject).is_some() {
-            return None;
-        }
-        let ranked = &route.candidates;
-        let plan = rights::priced(&route, Plan::new(ranked, &route.fallbacks)?).ok()?;
-        let target = route.target(*plan.attempts().first()?)?;
-        let other = target.deployment.name != planned.deployment.name;
-        (other && carries(ask, target, planned)).then(|| Substitute {
-            reason: format!("from={}; reason={reason}", planned.deployment.name),
-            planned: (Arc::clone(&route), plan),
-        })
+/// When a limit does not let a call in: what may be called instead, in order. Each has accounts of its own to be let in by.
+pub(super) fn at_entrance<'a>(
+    desk: Desk<'a>,
+    call: &'a Call,
+    denied: &Denied,
+    route: &'a Route,
+) -> impl Iterator<Item = Substitute> + use<'a> {
+    let first = route.candidates.first().map(|candidate| candidate.deployment);
+    let target = first.and_then(|id| route.target(id));
+    let names = target.map_or(&[][..], |target| names(desk, route, denied.rule, target));
+    let legal = move |name: &String| legal(desk, call, name, target?, "limit");
+    names.iter().filter_map(legal)
+}
+
+/// What may stand in where that rule refuses: what the rule says, else what the route does.
+fn names<'a>(desk: Desk<'a>, route: &'a Route, rule: RuleAt, planned: &Target) -> &'a [String] {
+    let spending = &desk.config.spending;
+    match &route.on_limit {
+        Some(OnLimit::Downgrade(models)) if spending.only_refuses(rule) => models,
+        _ => spending.substitutes(rule, &planned.deployment.name),
+    }
+}
+
+/// The first of those names that is legal.
+fn find(ask: &Ask<'_>, names: &[String], planned: &Target, reason: &str) -> Option<Substitute> {
+    names.iter().find_map(|name| legal(ask.desk, ask.call, name, planned, reason))
+}
+
+/// What a name stands for, if that may answer this call instead of the planned deployment.
+fn legal(desk: Desk<'_>, call: &Call, name: &str, planned: &Target, reason: &str) -> Option<Substitute> {
+    if name == planned.deployment.name {
+        return None;
+    }
+    let asked = desk
+        .config
+        .find(name)
+        .ok()
+        .filter(|asked| rights::allowed(desk.caller, asked, name))?;
+    let (Asked::Route(route) | Asked::Model(route)) = asked;
+    let subject = switches::Subject {
+        route: route.named.then_some(route.name.as_str()),
+        model: Some(name),
+        ..desk.caller.subject()
+    };
+    if desk.switches.load().blocking(&subject).is_some() {
+        return None;
+    }
+    let plan = rights::priced(&route, Plan::new(&route.candidates, &route.fallbacks)?).ok()?;
+    let target = route.target(*plan.attempts().first()?)?;
+    let other = target.deployment.name != planned.deployment.name;
+    (other && carries(call, target, planned)).then(|| Substitute {
+        reason: format!("from={}; reason={reason}", planned.deployment.name),
+        planned: (Arc::clone(&route), plan),
     })
 }
 
 /// Whether a deployment loses nothing of the request that the planned one would not lose. Whether the prompt fits is the provider's to say.
-fn carries(ask: &Ask<'_>, target: &Target, planned: &Target) -> bool {
-    let Ok(request) = ask.call.request() else { return false };
+fn carries(call: &Call, target: &Target, planned: &Target) -> bool {
+    let Ok(request) = call.request() else { return false };
     let lost = |target: &Target| {
-        let door = target.deployment.door(ask.call.dialect);
+        let door = target.deployment.door(call.dialect);
         let mut loss = Loss::default();
-        door.dialect.write_request(ask.call.operation, request, &door.target, &mut loss);
+        door.dialect.write_request(call.operation, request, &door.target, &mut loss);
         loss.features().len()
     };
     lost(target) <= lost(planned)

@@ -2,6 +2,7 @@
 //! Nothing is held while a call waits, and whoever leaves is gone from the queue at once.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,20 +18,37 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 #[derive(Default)]
 pub struct Rooms {
     state: Arc<Mutex<State>>,
+    /// Calls that wait in all rooms: with none, nobody has to look whether others wait.
+    waiting: Arc<AtomicUsize>,
     /// A call has ended somewhere: whoever is first may try again.
     left: Arc<Notify>,
 }
 
 #[derive(Default)]
 struct State {
-    lines: HashMap<String, Line>,
+    lines: HashMap<Room, Line>,
     bytes: usize,
     last_ticket: u64,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Room(String);
+
+/// When a call asks: who has been let in does not queue with those who have not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// To be let in.
+    Entrance,
+    /// For tokens, money, or an attempt.
+    Hold,
 }
 
 /// Who waits for one room: teams in turn, and within a team by priority, then whoever came first.
 #[derive(Default)]
 struct Line {
+    /// What the last one was told who was refused here.
+    denied: Option<Denied>,
     teams: VecDeque<(String, VecDeque<Place>)>,
 }
 
@@ -45,7 +63,8 @@ struct Place {
 pub struct Ticket {
     state: Arc<Mutex<State>>,
     left: Arc<Notify>,
-    room: String,
+    waiting: Arc<AtomicUsize>,
+    room: Room,
     number: u64,
     bytes: usize,
 }
@@ -53,8 +72,7 @@ pub struct Ticket {
 impl Rooms {
     /// Takes a place behind one's own team. `None`: there is none left.
     #[must_use]
-    pub fn join(&self, denied: &Denied, (team, priority): (&str, u8), bytes: usize) -> Option<Ticket> {
-        let room = room_of(denied);
+    pub fn join(&self, (room, denied): (Room, Option<&Denied>), (team, priority): (&str, u8), bytes: usize) -> Option<Ticket> {
         let mut state = lock(&self.state);
         let waiting: usize = state
             .lines
@@ -67,6 +85,7 @@ impl Rooms {
         state.bytes += bytes;
         let number = state.last_ticket;
         let line = state.lines.entry(room.clone()).or_default();
+        line.denied = denied.cloned();
         match line.teams.iter_mut().find(|(name, _)| name == team) {
             Some((_, tickets)) => {
                 let before = tickets.iter().take_while(|other| other.priority >= priority).count();
@@ -76,13 +95,27 @@ impl Rooms {
                 .teams
                 .push_back((team.to_owned(), VecDeque::from([Place { priority, number }]))),
         }
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         Some(Ticket {
             state: Arc::clone(&self.state),
             left: Arc::clone(&self.left),
+            waiting: Arc::clone(&self.waiting),
             room,
             number,
             bytes,
         })
+    }
+
+    /// Nobody waits anywhere.
+    #[must_use]
+    pub fn are_empty(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0
+    }
+
+    /// What those were told who wait for that room; `None`: nobody does.
+    #[must_use]
+    pub fn waited_for(&self, room: &Room) -> Option<Denied> {
+        lock(&self.state).lines.get(room)?.denied.clone()
     }
 
     /// A call has ended.
@@ -109,6 +142,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = lock(&self.state);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
         state.bytes = state.bytes.saturating_sub(self.bytes);
         if let Some(line) = state.lines.get_mut(&self.room) {
             line.remove(self.number);
@@ -145,9 +179,20 @@ impl Line {
     }
 }
 
-fn room_of(denied: &Denied) -> String {
-    let values = denied.scope.iter().map(|(name, value)| format!("\u{1f}{name}\u{1e}{value}"));
-    std::iter::once(denied.name.clone()).chain(values).collect()
+impl Room {
+    /// Of a rule and the values that a call is counted by.
+    #[must_use]
+    pub fn of_rule(stage: Stage, rule: &str, scope: &[(String, String)]) -> Self {
+        let stage = if stage == Stage::Entrance { "in\u{1f}" } else { "hold\u{1f}" };
+        let values = scope.iter().map(|(name, value)| format!("\u{1f}{name}\u{1e}{value}"));
+        Self([stage, rule].into_iter().map(str::to_owned).chain(values).collect())
+    }
+
+    /// Of a route whose models are all ill.
+    #[must_use]
+    pub fn of_route(name: &str) -> Self {
+        Self(format!("ill\u{1f}{name}"))
+    }
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -159,6 +204,10 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use tollgate_policy::accounts::{Measure, Refusal, RuleAt};
+
+    fn room() -> (Room, Option<&'static Denied>) {
+        (Room::of_rule(Stage::Hold, "l", &[]), None)
+    }
 
     fn denied() -> Denied {
         Denied {
@@ -179,7 +228,7 @@ mod tests {
     #[test]
     fn teams_take_turns_and_who_leaves_is_gone() {
         let rooms = Rooms::default();
-        let join = |team: &str| rooms.join(&denied(), (team, 0), 1).unwrap();
+        let join = |team: &str| rooms.join(room(), (team, 0), 1).unwrap();
         let (a1, a2, a3, b1) = (join("a"), join("a"), join("a"), join("b"));
         assert!(a1.is_first() && !a2.is_first() && !b1.is_first());
         drop(a2); // left in the middle: nobody's turn changes
@@ -193,9 +242,28 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_later_sees_that_others_wait_and_for_what() {
+        let rooms = Rooms::default();
+        let scope = [("team".to_owned(), "a".to_owned())];
+        let room = |stage| Room::of_rule(stage, "l", &scope);
+        assert!(rooms.are_empty());
+        let ticket = rooms.join((room(Stage::Entrance), Some(&denied())), ("a", 0), 1).unwrap();
+        assert!(!rooms.are_empty());
+        assert_eq!(rooms.waited_for(&room(Stage::Entrance)), Some(denied()));
+        assert_eq!(
+            rooms.waited_for(&room(Stage::Hold)),
+            None,
+            "who is in does not queue with who is not"
+        );
+        assert_eq!(rooms.waited_for(&Room::of_rule(Stage::Entrance, "l", &[])), None);
+        drop(ticket);
+        assert!(rooms.are_empty() && rooms.waited_for(&room(Stage::Entrance)).is_none());
+    }
+
+    #[test]
     fn within_a_team_priority_goes_before_and_never_before_other_teams() {
         let rooms = Rooms::default();
-        let join = |team: &str, priority| rooms.join(&denied(), (team, priority), 1).unwrap();
+        let join = |team: &str, priority| rooms.join(room(), (team, priority), 1).unwrap();
         let (a_low, b_low, a_high, a_high_too) = (join("a", 0), join("b", 0), join("a", 9), join("a", 9));
         assert!(a_high.is_first());
         drop(a_high);
@@ -209,14 +277,12 @@ mod tests {
     #[test]
     fn a_room_is_bounded_by_calls_and_all_by_bytes() {
         let rooms = Rooms::default();
-        let tickets: Vec<Ticket> = (0..WAITING_CALLS_MAX)
-            .map(|_| rooms.join(&denied(), ("a", 0), 1).unwrap())
-            .collect();
-        assert!(rooms.join(&denied(), ("b", 0), 1).is_none());
+        let tickets: Vec<Ticket> = (0..WAITING_CALLS_MAX).map(|_| rooms.join(room(), ("a", 0), 1).unwrap()).collect();
+        assert!(rooms.join(room(), ("b", 0), 1).is_none());
         drop(tickets);
-        let large = rooms.join(&denied(), ("a", 0), WAITING_BYTES_MAX).unwrap();
-        assert!(rooms.join(&denied(), ("a", 0), 1).is_none());
+        let large = rooms.join(room(), ("a", 0), WAITING_BYTES_MAX).unwrap();
+        assert!(rooms.join(room(), ("a", 0), 1).is_none());
         drop(large);
-        assert!(rooms.join(&denied(), ("a", 0), 1).is_some());
+        assert!(rooms.join(room(), ("a", 0), 1).is_some());
     }
 }

@@ -15,6 +15,7 @@ mod listen;
 mod models;
 mod patterns;
 mod providers;
+mod resorts;
 mod routes;
 mod rules;
 

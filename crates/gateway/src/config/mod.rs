@@ -8,6 +8,7 @@ pub mod facts;
 pub mod providers;
 pub mod raw;
 pub mod reload;
+pub mod resorts;
 pub mod snapshot;
 pub mod spending;
 pub mod stored;

@@ -15,9 +15,11 @@ pub use super::units::{
 };
 
 mod callers;
+mod resorts;
 mod rules;
 
 pub use callers::{Claims, Issuer, Scope, User};
+pub use resorts::{LastResort, LastResorts, Reduce};
 pub use rules::{Alerts, Budget, Durability, Ledger, Limit, OnExceed, OnExceedMap, OnExceedWord, Price, Spending, Webhook, Weekday};
 
 /// The whole file.
@@ -248,7 +250,7 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 #[schemars(
     extend("x-not-yet" = [
-        "risk", "label", "shadow", "last_resort", "hedge", "breaker", "on_limit", "guardrails", "cache", "tiers", "rules"
+        "risk", "label", "shadow", "hedge", "breaker", "guardrails", "cache", "tiers", "rules"
     ]),
     example = serde_json::json!({"strategy": "pinned", "targets": [{"model": "openai/gpt-4o"}]})
 )]
@@ -281,6 +283,14 @@ pub struct Route {
     /// What happens when a model's wire format cannot carry something that the caller sent.
     #[serde(default)]
     pub on_loss: OnLoss,
+    /// What a limit's refusal means for calls of this route, where the limit itself says no more than `reject`: `reject`, `queue: 10s`, or
+    /// `downgrade` to other models. What the limit says comes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_limit: Option<OnExceed>,
+    /// What is done when every attempt has failed and nothing has reached the caller: one step, or a list that is tried in its order. The
+    /// answer says in `x-tollgate-fallback` that it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_resort: Option<LastResorts>,
 }
 
 /// The failures that a fallback can help with whatever the caller sent.

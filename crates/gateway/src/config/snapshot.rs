@@ -9,6 +9,7 @@ use tollgate_policy::estimate::Calibration;
 use tollgate_policy::key::Peppers;
 use tollgate_policy::plan::{Candidate, DeploymentId};
 use tollgate_policy::prices::Price;
+use tollgate_policy::resorts::Resort;
 use tollgate_policy::retry::Trigger;
 use tollgate_policy::strategies::{self, Strategy};
 use tollgate_store::directory::Directory;
@@ -17,6 +18,7 @@ use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::dialects::DIALECTS;
 
 use super::providers::{BuildError, Provider, Providers};
+use super::resorts::{self, OnLimit};
 use super::spending::{self, Spending, Typed};
 use super::stored::Stored;
 use super::{Raw, World, callers, raw};
@@ -79,6 +81,10 @@ pub struct Route {
     pub timeouts: Timeouts,
     /// What to do when something cannot be carried.
     pub on_loss: OnLoss,
+    /// What a limit's refusal means here, where the limit does not say; `None`: a refusal.
+    pub on_limit: Option<OnLimit>,
+    /// What is done when every attempt has failed, in order.
+    pub resorts: Vec<Resort>,
     targets: Vec<Arc<Target>>,
 }
 
@@ -156,6 +162,8 @@ impl Route {
             attempts_max: raw::Retry::default().attempts.into(),
             timeouts,
             on_loss: OnLoss::Warn,
+            on_limit: None,
+            resorts: Vec::new(),
             targets: vec![Arc::new(target)],
         }
     }
@@ -250,6 +258,15 @@ impl Snapshot {
         Ok(Asked::Model(Arc::clone(direct.entry(name.to_owned()).or_insert(route))))
     }
 
+    /// The route of that name, if there is one.
+    #[must_use]
+    pub fn route(&self, name: &str) -> Option<Arc<Route>> {
+        match self.names.get(name) {
+            Some(Asked::Route(route)) => Some(Arc::clone(route)),
+            _ => None,
+        }
+    }
+
     /// Whether the config itself names it: a route, or a model of ours.
     #[must_use]
     pub fn is_named(&self, name: &str) -> bool {
@@ -305,13 +322,13 @@ impl Snapshot {
 
     fn add_routes(&mut self, raw: &Raw) -> Result<(), BuildError> {
         for (name, route) in &raw.routes {
-            let built = self.route(name, route)?;
+            let built = self.build_route(name, route)?;
             Arc::make_mut(&mut self.names).insert(name.clone(), Asked::Route(Arc::new(built)));
         }
         Ok(())
     }
 
-    fn route(&self, name: &str, raw: &raw::Route) -> Result<Route, BuildError> {
+    fn build_route(&self, name: &str, raw: &raw::Route) -> Result<Route, BuildError> {
         let mut targets = Vec::new();
         let mut number = |model: &str| -> Result<DeploymentId, BuildError> {
             let (Asked::Route(found) | Asked::Model(found)) = self.find(model).map_err(|_| BuildError::missing("target", model))?;
@@ -341,6 +358,8 @@ impl Snapshot {
                 raw::OnLoss::Reject => OnLoss::Reject,
                 raw::OnLoss::Avoid => OnLoss::Avoid,
             },
+            on_limit: raw.on_limit.as_ref().and_then(resorts::on_limit),
+            resorts: resorts::build(raw.last_resort.as_ref()),
             targets,
         })
     }

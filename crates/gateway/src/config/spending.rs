@@ -131,6 +131,12 @@ impl Spending {
         }
     }
 
+    /// A limit that says no more than that it refuses: then the route may say what that means.
+    #[must_use]
+    pub fn only_refuses(&self, rule: RuleAt) -> bool {
+        matches!(rule, RuleAt::Limit(_)) && self.queue(rule).is_none() && self.terms(rule).is_none_or(|terms| terms.substitutes.is_empty())
+    }
+
     fn terms(&self, rule: RuleAt) -> Option<&Terms> {
         match rule {
             RuleAt::Limit(at) => self.limits.get(at),

@@ -12,6 +12,7 @@ mod callers;
 mod example;
 mod limits;
 mod names;
+mod resorts;
 mod routes;
 mod rules;
 mod structure;

@@ -322,6 +322,15 @@ impl Scoped<'_> {
         meters.into_iter().any(|meter| meter.measure.is_of_size())
     }
 
+    /// The values that it is counted by under a rule, as [`super::Denied::scope`] has them.
+    #[must_use]
+    pub fn scope_of(&self, rule: RuleAt) -> Vec<(String, String)> {
+        let per = self.rules.per(rule);
+        let values = self.subject.values(per).unwrap_or_default();
+        let values = values.iter().map(|value| (*value).to_owned());
+        per.iter().map(ToString::to_string).zip(values).collect()
+    }
+
     /// The rules that it meets; one with several measures comes several times.
     pub fn rules(&self) -> impl Iterator<Item = RuleAt> + '_ {
         self.lines

@@ -242,3 +242,82 @@ async fn time_alone_makes_room_for_who_waits() {
         }
     }
 }
+
+/// Whoever asked while nobody was looking got the room that the first in the queue had waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newcomer_does_not_overtake_who_already_waits() {
+    let gate = Gate::start().await;
+    gate.open();
+    // A window of ten: the room of each is back a second after it was taken.
+    for rule in ["requests: 3/second", "output_tokens: 12288/second"] {
+        let rig = rig(&gate, &format!("limits: [{{ name: l, {rule}, on_exceed: {{ queue: 20s }} }}]")).await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut running = JoinSet::new();
+        for number in 0..24 {
+            let (caller, order) = (rig.caller.clone(), Arc::clone(&order));
+            running.spawn(async move {
+                let status = caller.ask(Dialect::OpenAi, "gate/m", false).await.status;
+                order.lock().unwrap().push(number);
+                status
+            });
+            tokio::time::sleep(Duration::from_millis(130)).await;
+        }
+        assert_eq!(running.join_all().await, [200; 24], "{rule}");
+        let order = order.lock().unwrap();
+        // Answers may pass each other on their way; whole places in the queue they may not.
+        let overtakes = order
+            .iter()
+            .enumerate()
+            .filter(|(place, number)| place.abs_diff(**number) > 2)
+            .count();
+        assert_eq!(overtakes, 0, "{rule}: {order:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_says_what_a_limit_means_where_the_limit_only_refuses() {
+    let gate = Gate::start().await;
+    gate.open();
+    let mut plan = Plan {
+        head: "limits: [{ name: l, per: [route], requests: 1/minute }, { name: own, when: 'team == \"other\"', requests: 100/minute }]\n\
+               spending: { allow_unpriced: true }"
+            .into(),
+        routes: "  waits: { targets: [{ model: gate/m }], on_limit: { queue: 300ms } }\n  \
+                 weaker: { targets: [{ model: gate/m }], on_limit: { downgrade: [gate/m, openai/echo] } }\n  \
+                 refuses: { targets: [{ model: gate/m }], on_limit: reject }"
+            .into(),
+        ..Plan::default()
+    };
+    plan.providers = format!(
+        "  gate: {{ base_url: \"http://{}/v1\", dialect: openai_chat, auth: none }}\n",
+        gate.address
+    );
+    plan.teams = "  other: { routes: [\"*\"] }".into();
+    let rig = plan.start().await;
+    for caller in Dialect::ALL {
+        let ask = |route| rig.caller.ask(caller, route, false);
+        let (waits, weaker, refuses) = (ask("waits").await, ask("weaker").await, ask("refuses").await);
+        if caller == Dialect::ALL[0] {
+            assert_eq!([waits.status, weaker.status, refuses.status], [200; 3]);
+            assert_eq!(weaker.header("x-tollgate-downgraded"), "");
+            continue;
+        }
+        assert_eq!(
+            (waits.status, code(caller, &waits).as_str()),
+            (429, "queue_timeout"),
+            "{:?}",
+            waits.body
+        );
+        assert_eq!(
+            (
+                weaker.status,
+                weaker.header("x-tollgate-model"),
+                weaker.header("x-tollgate-downgraded")
+            ),
+            (200, "openai/echo", "from=gate/m; reason=limit"),
+            "{:?}",
+            weaker.body
+        );
+        assert_eq!((refuses.status, code(caller, &refuses).as_str()), (429, "rate_limit_exceeded"));
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::document::Path;
 use super::super::raw::{Route, Strategy, Timeouts};
 use super::super::units::{Period, shown};
-use super::Context;
+use super::{Context, resorts};
 
 pub(super) fn check(context: &mut Context<'_>) {
     let raw = context.raw;
@@ -18,6 +18,7 @@ pub(super) fn check(context: &mut Context<'_>) {
         targets(context, &path, route);
         fallbacks(context, &path, name, route);
         timeouts(context, &path.key("timeouts"), &route.timeouts);
+        resorts::check(context, &path, name, route);
         let unnamed: Vec<&str> = [("purpose", &route.purpose), ("owner", &route.owner)]
             .into_iter()
             .filter(|(key, value)| value.as_ref().is_none_or(|text| text.trim().is_empty()) && !context.was_pruned(&path, key))

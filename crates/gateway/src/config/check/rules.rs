@@ -16,7 +16,7 @@ use crate::alerts::{self, SECRET_BYTES_MIN};
 /// The longest name of a rule, in characters.
 const NAME_CHARS_MAX: usize = 128;
 /// The longest wait in a queue.
-const QUEUE_MAX: Duration = Duration::from_secs(30);
+pub(super) const QUEUE_MAX: Duration = Duration::from_secs(30);
 
 pub(super) fn check(context: &mut Context<'_>) {
     let raw = context.raw;
@@ -264,7 +264,7 @@ fn substitutes(context: &mut Context<'_>, path: &Path, budget: &Budget) {
     }
 }
 
-fn on_exceed(context: &mut Context<'_>, path: &Path, on_exceed: &OnExceed, is_limit: bool) {
+pub(super) fn on_exceed(context: &mut Context<'_>, path: &Path, on_exceed: &OnExceed, is_limit: bool) {
     let OnExceed::Map(OnExceedMap { queue, downgrade }) = on_exceed else {
         return;
     };

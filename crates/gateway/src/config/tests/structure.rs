@@ -80,10 +80,8 @@ routes:
     strategy: cheapest
     targets: [{ model: openai/gpt-4o, stage: canary, sticky: user, rollback_if: "x > 1" }]
     shadow: []
-    last_resort: {}
     hedge: {}
     breaker: {}
-    on_limit: reject
     guardrails: []
     cache: {}
     tiers: {}
@@ -102,18 +100,16 @@ teams: { t: { models: ["*"], label: public } }
             9:54 routes.chat.targets[0].sticky: "sticky" is not yet supported; leave it out for now
             9:68 routes.chat.targets[0].rollback_if: "rollback_if" is not yet supported; leave it out for now
             10:5 routes.chat.shadow: "shadow" is not yet supported; leave it out for now
-            11:5 routes.chat.last_resort: "last_resort" is not yet supported; leave it out for now
-            12:5 routes.chat.hedge: "hedge" is not yet supported; leave it out for now
-            13:5 routes.chat.breaker: "breaker" is not yet supported; leave it out for now
-            14:5 routes.chat.on_limit: "on_limit" is not yet supported; leave it out for now
-            15:5 routes.chat.guardrails: "guardrails" is not yet supported; leave it out for now
-            16:5 routes.chat.cache: "cache" is not yet supported; leave it out for now
-            17:5 routes.chat.tiers: "tiers" is not yet supported; leave it out for now
-            18:5 routes.chat.rules: "rules" is not yet supported; leave it out for now
-            19:19 routes.chat.fallback_on[0]: "invalid_output" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
-            19:35 routes.chat.fallback_on[1]: "over_cost" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
-            20:34 models.a.status: "status" is not yet supported; leave it out for now
-            21:30 teams.t.label: "label" is not yet supported; leave it out for now
+            11:5 routes.chat.hedge: "hedge" is not yet supported; leave it out for now
+            12:5 routes.chat.breaker: "breaker" is not yet supported; leave it out for now
+            13:5 routes.chat.guardrails: "guardrails" is not yet supported; leave it out for now
+            14:5 routes.chat.cache: "cache" is not yet supported; leave it out for now
+            15:5 routes.chat.tiers: "tiers" is not yet supported; leave it out for now
+            16:5 routes.chat.rules: "rules" is not yet supported; leave it out for now
+            17:19 routes.chat.fallback_on[0]: "invalid_output" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
+            17:35 routes.chat.fallback_on[1]: "over_cost" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
+            18:34 models.a.status: "status" is not yet supported; leave it out for now
+            19:30 teams.t.label: "label" is not yet supported; leave it out for now
         "#]],
     );
 }
