@@ -2,17 +2,20 @@
 
 pub mod accounts;
 pub mod budgets;
+pub mod compare;
 pub mod estimate;
 pub mod health;
 pub mod identity;
 pub mod key;
 pub mod ledger;
 pub mod limits;
+pub mod loops;
 pub mod money;
 pub mod patterns;
 pub mod plan;
 pub mod prices;
 pub mod resorts;
+pub mod release;
 pub mod retry;
 pub mod rules;
 pub mod scopes;

@@ -10,6 +10,7 @@
 mod claims;
 mod compile;
 mod facts;
+mod figures;
 mod parse;
 mod tree;
 
@@ -18,6 +19,7 @@ mod tests;
 
 pub use claims::{ClaimCondition, Claims};
 pub use facts::{Facts, Pairs, Shown, names, shown};
+pub use figures::FigureCondition;
 
 /// The longest text of a condition, in bytes.
 pub const CONDITION_BYTES_MAX: usize = 4096;
