@@ -28,6 +28,7 @@ use crate::switchboard::{self, Switchboard};
 
 use ask::Ask;
 pub use ask::range;
+pub(crate) use demand::Needs;
 use demand::{scoped, subject};
 pub use look::{Outlook, look, outlook, passed_over};
 use queue::Waiting;
@@ -105,6 +106,16 @@ pub fn blocked(switch: &Switch) -> Fault {
 /// Whom and what a switch may block that ends the call.
 pub fn whole_subject<'a>(caller: &'a Caller, route: &'a Route, call: &'a Call, at: Option<&'a Deployment>) -> switches::Subject<'a> {
     switchboard::subject(caller, route.named.then_some(route), Some(&call.envelope.model), at)
+}
+
+/// How much of the fullest budget that a call of a route meets, before it is known what answers, is spent, in percent.
+#[must_use]
+pub fn budget_used_percent(desk: Desk<'_>, route: &Route, call: &Call) -> u64 {
+    let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
+    let subject = subject(desk.caller, route, &tags);
+    let scoped = scoped(desk, &subject, Part::Call, || facts::of(desk, route, call));
+    let standings = desk.books.budgets(desk.now, &[&scoped]);
+    standings.iter().map(|standing| standing.percent().into()).max().unwrap_or(0)
 }
 
 /// What a caller asks for, when it may have it and no kill switch is in the way.

@@ -16,6 +16,7 @@ use tollgate_wire::event::AnswerContext;
 use tollgate_wire::fault::{Fault, FaultKind, Malformed};
 use tollgate_wire::request::Request;
 
+use crate::facts::Found;
 use crate::record::Record;
 use crate::unpack;
 
@@ -54,6 +55,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The call must be over by then, where the caller says so (`x-tollgate-timeout-ms`).
     pub wanted_by: Option<Instant>,
+    /// What conditions have asked about it so far.
+    pub found: Found,
     parsed: OnceLock<Result<Request, Malformed>>,
 }
 
@@ -65,6 +68,7 @@ impl Call {
     pub fn of(dialect: &'static dyn Dialect, operation: Operation, headers: HeaderMap, body: Bytes) -> Result<Self, Fault> {
         let envelope = dialect.scan(operation, &body)?;
         let wanted_by = wanted_by(&headers)?;
+        let found = Found::of(&headers)?;
         Ok(Self {
             dialect,
             operation,
@@ -72,6 +76,7 @@ impl Call {
             envelope,
             headers,
             wanted_by,
+            found,
             parsed: OnceLock::new(),
         })
     }

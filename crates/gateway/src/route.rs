@@ -55,10 +55,10 @@ pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result
     let view = View::new(desk, route, call);
     let reason = route.strategy.rank(&view, &mut choices.targets, dice);
     if choices.is_empty() {
-        return Err(NoPlan::of(switched_off(route), choices.dropped()));
+        return Err(NoPlan::of(nobody_left(route, &reason), choices.dropped()));
     }
     let Some(mut plan) = Plan::of(choices, reason) else {
-        return Err(switched_off(route).into());
+        return Err(nobody_left(route, "nobody is left").into());
     };
     if route.on_loss == OnLoss::Avoid && plan.attempts().len() > 1 {
         prefer_lossless(&mut plan, route, call)?;
@@ -67,11 +67,13 @@ pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result
     Ok(plan)
 }
 
-fn switched_off(route: &Route) -> Fault {
-    let message = format!(
-        "every target of the route \"{}\" is switched off; give one a weight above 0",
-        route.name
-    );
+fn nobody_left(route: &Route, reason: &str) -> Fault {
+    let name = &route.name;
+    let message = if route.candidates.iter().all(|candidate| candidate.weight == 0) {
+        format!("every target of the route \"{name}\" is switched off; give one a weight above 0")
+    } else {
+        format!("no target of the route \"{name}\" may take this call ({reason}); ask who runs this gateway, or add one that may")
+    };
     Fault::gateway(FaultKind::Unavailable, message).with_code("no_target")
 }
 

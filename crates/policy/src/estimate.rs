@@ -1,6 +1,8 @@
 //! How many tokens a request can take, before anybody counts them: from what its parts weigh. `strict` is an upper bound, `calibrated` what
 //! this model's texts have taken lately, with some room.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use tollgate_wire::sizes::Sizes;
 use tollgate_wire::usage::ServiceTier;
 
@@ -177,6 +179,38 @@ impl Calibration {
         let tokens = u128::from(bytes) * 1_000 * u128::from(MARGIN_PERCENT);
         let tokens = tokens.div_ceil(u128::from(self.bytes_per_token) * 100);
         u64::try_from(tokens).unwrap_or(u64::MAX)
+    }
+}
+
+/// How many output tokens an answer of one model on one route has, in thousandths: a mean of which each answer replaces a sixteenth. Zero:
+/// nobody knows.
+#[derive(Debug, Default)]
+pub struct Outputs(AtomicU64);
+
+/// What one answer changes of the mean: one part of so many.
+const MEAN_OF: u64 = 16;
+/// No answer is believed to be longer, so that the sums fit.
+const OUTPUT_TOKENS_MAX: u64 = 100_000_000;
+
+impl Outputs {
+    /// An answer had so many output tokens.
+    pub fn observe(&self, tokens: u64) {
+        let seen = tokens.min(OUTPUT_TOKENS_MAX) * 1_000;
+        // At least one: an empty answer is known too.
+        let next = |mean: u64| match mean {
+            0 => seen.max(1),
+            mean => ((mean * (MEAN_OF - 1) + seen) / MEAN_OF).max(1),
+        };
+        let _ = self.0.fetch_update(Relaxed, Relaxed, |mean| Some(next(mean)));
+    }
+
+    /// How many the next one is expected to have, rounded up; `None`: nobody knows.
+    #[must_use]
+    pub fn expected(&self) -> Option<u64> {
+        match self.0.load(Relaxed) {
+            0 => None,
+            mean => Some(mean.div_ceil(1_000)),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is allowed and chosen: decisions. Pure: no I/O, no clock, no dice of its own; time and dice are arguments.
 
 pub mod accounts;
+pub mod affinity;
 pub mod budgets;
 pub mod compare;
 pub mod estimate;
@@ -14,8 +15,8 @@ pub mod money;
 pub mod patterns;
 pub mod plan;
 pub mod prices;
-pub mod resorts;
 pub mod release;
+pub mod resorts;
 pub mod retry;
 pub mod rules;
 pub mod scopes;

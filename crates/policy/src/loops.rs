@@ -61,7 +61,10 @@ impl Watch {
         }
         let caller = self.callers.entry(caller).or_default();
         caller.seen_ms = now_ms;
-        let near = caller.calls.iter().filter(|(at, known)| now_ms < at + bounds.within_ms && known.is_near(asked));
+        let near = caller
+            .calls
+            .iter()
+            .filter(|(at, known)| now_ms < at + bounds.within_ms && known.is_near(asked));
         let mut oldest = None;
         let mut repeats = 0;
         for (at, _) in near {

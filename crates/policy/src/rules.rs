@@ -15,10 +15,10 @@ mod parse;
 mod tree;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use claims::{ClaimCondition, Claims};
-pub use facts::{Facts, Pairs, Shown, names, shown};
+pub use facts::{Costly, Facts, Finder, OF_ROUTES, Pairs, Shown, names, shown};
 pub use figures::FigureCondition;
 
 /// The longest text of a condition, in bytes.
@@ -32,6 +32,7 @@ const SIGNS_MAX: usize = 200;
 pub struct Condition {
     text: Box<str>,
     root: tree::Flag,
+    asks: Box<[&'static str]>,
 }
 
 /// Where in a condition's text, both from 1; columns count characters.
@@ -86,8 +87,10 @@ impl Condition {
     /// # Errors
     /// Bad syntax, an unknown name, or an operation that its operands do not have.
     pub fn compile(text: &str) -> Result<Self, ConditionError> {
+        let (root, asks) = compile::condition(text)?;
         Ok(Self {
-            root: compile::condition(text)?,
+            root,
+            asks: asks.into(),
             text: text.into(),
         })
     }
@@ -105,6 +108,12 @@ impl Condition {
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
         self.root.constant()
+    }
+
+    /// Whether it asks for that name.
+    #[must_use]
+    pub fn asks(&self, name: &str) -> bool {
+        self.asks.contains(&name)
     }
 
     /// As it was written.

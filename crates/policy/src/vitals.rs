@@ -15,6 +15,8 @@ pub const DECAY: Duration = Duration::from_secs(10);
 pub const FAILED: Duration = Duration::from_secs(10);
 /// The slowest that an answer counts as: it has faded below 50 ms within a minute.
 pub const SLOWEST: Duration = Duration::from_secs(20);
+/// What a deployment counts as of which nobody knows anything, while the first call waits: better than one that fails.
+const UNTRIED: Duration = Duration::from_secs(5);
 
 /// Times are packed in 39 bits of milliseconds (17 years) behind 25 bits of microseconds (33 s).
 const AT_BITS: u32 = 39;
@@ -108,10 +110,9 @@ impl Vitals {
         let known = Duration::from_micros(latency_us);
         let latency = match count {
             0 => faded(known, self.age(at_ms, now)),
-            // Somebody is finding out: for the others it is as slow as it can be until then.
-            _ if at_ms == 0 => SLOWEST,
             _ => {
                 let ages_ms = (now_ms.wrapping_mul(count).wrapping_sub(sum)) & mask(SUM_BITS);
+                let known = if at_ms == 0 { UNTRIED } else { known };
                 known.max(Duration::from_millis(ages_ms / count)).min(SLOWEST)
             }
         };
@@ -247,7 +248,7 @@ mod tests {
         let mut now = Instant::now();
         let vitals = Vitals::new(now);
         let first = vitals.begin(now);
-        assert_eq!(vitals.at(now).latency, SLOWEST, "nobody knows yet");
+        assert_eq!(vitals.at(now).latency, UNTRIED, "nobody knows yet");
         now += ms(8000);
         vitals.answered(first, now);
         now += ms(60_000);

@@ -1,6 +1,7 @@
 //! The few spans that we need of a body without parsing it into a tree: one walk over the raw bytes, strict about JSON,
 //! that finds the top-level fields. Fuzzed against serde_json: it accepts exactly the same documents (up to its depth).
 
+mod opening;
 pub(crate) mod scanner;
 
 use std::borrow::Cow;
@@ -9,6 +10,7 @@ use std::ops::Range;
 use crate::fault::Malformed;
 use crate::patch::Patch;
 
+pub use self::opening::opening;
 use self::scanner::{Key, Scanner};
 
 /// The deepest nesting accepted; serde_json's own limit.

@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use tollgate_policy::accounts::{Demand, Part, Scoped};
 use tollgate_policy::estimate::{Estimate, InputTokens};
+use tollgate_policy::money::NanoUsd;
 use tollgate_policy::rules::Facts;
 use tollgate_policy::scopes::Subject;
 use tollgate_wire::sizes::{self, Sizes};
-use tollgate_wire::usage::ServiceTier;
+use tollgate_wire::usage::{ServiceTier, Usage};
 
 use super::Desk;
 use crate::config::snapshot::{Route, Target};
@@ -45,7 +46,7 @@ pub(super) fn scoped<'a>(desk: Desk<'a>, subject: &'a Subject<'a>, part: Part, f
 }
 
 /// What a call may take, whichever deployment answers.
-pub(super) struct Needs {
+pub(crate) struct Needs {
     body: Bytes,
     sizes: OnceLock<Sizes>,
     /// What the caller limits its output to.
@@ -61,7 +62,7 @@ pub(super) struct Needs {
 
 impl Needs {
     /// Of a call.
-    pub(super) fn of(desk: Desk<'_>, call: &Call) -> Self {
+    pub(crate) fn of(desk: Desk<'_>, call: &Call) -> Self {
         let body = &call.body[..];
         let searches = call
             .envelope
@@ -106,6 +107,22 @@ impl Needs {
     pub(super) fn output(&self, target: &Target) -> (u64, bool) {
         let model = target.deployment.output_tokens_max().unwrap_or(u64::MAX);
         (self.limit.unwrap_or(self.usual).min(model), self.limit.is_none())
+    }
+
+    /// What a deployment is expected to cost: by what its texts have taken lately, and by how long its answers on this route are. Not what
+    /// is held. `None`: nobody knows what it costs.
+    pub(crate) fn expected_cost(&self, target: &Target) -> Option<NanoUsd> {
+        let price = target.price.as_ref()?;
+        let sizes = self.sizes(Care::Calibrated);
+        let input = InputTokens::calibrated(&sizes, &target.deployment.name, &lock(&target.calibration));
+        let (most, _) = self.output(target);
+        let usage = Usage {
+            input: input.total(),
+            output: target.outputs.expected().map_or(most, |expected| expected.min(most)) * self.choices,
+            service_tier: Some(self.tier),
+            ..Usage::default()
+        };
+        Some(price.cost(&usage, None).total)
     }
 
     /// What a deployment may take with that much output.

@@ -280,6 +280,9 @@ impl Grant {
         if let (UsageSource::Provider, Some(bytes)) = (source, self.text_bytes) {
             lock(&target.calibration).observe(bytes, usage.input);
         }
+        if source == UsageSource::Provider {
+            target.outputs.observe(usage.output);
+        }
         let price = target.price.as_deref();
         Posting {
             attempt: self.attempts,

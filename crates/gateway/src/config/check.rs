@@ -17,6 +17,7 @@ mod patterns;
 mod providers;
 mod resorts;
 mod routes;
+mod routing;
 mod rules;
 
 /// Checks a config that has the right shape. `document` is the tree that `raw` was read from; `written` the one before pruning, whose names

@@ -18,6 +18,7 @@ mod callers;
 mod check;
 mod document;
 mod problem;
+mod routing;
 mod schema;
 mod suggest;
 

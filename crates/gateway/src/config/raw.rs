@@ -16,10 +16,12 @@ pub use super::units::{
 
 mod callers;
 mod resorts;
+mod routing;
 mod rules;
 
 pub use callers::{Claims, Issuer, Scope, User};
 pub use resorts::{LastResort, LastResorts, Reduce};
+pub use routing::{Rule, Sticky};
 pub use rules::{Alerts, Budget, Durability, Ledger, Limit, OnExceed, OnExceedMap, OnExceedWord, Price, Spending, Webhook, Weekday};
 
 /// The whole file.
@@ -250,7 +252,7 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 #[schemars(
     extend("x-not-yet" = [
-        "risk", "label", "shadow", "hedge", "breaker", "guardrails", "cache", "tiers", "rules"
+        "risk", "label", "shadow", "hedge", "breaker", "guardrails", "cache", "tiers"
     ]),
     example = serde_json::json!({"strategy": "pinned", "targets": [{"model": "openai/gpt-4o"}]})
 )]
@@ -264,7 +266,16 @@ pub struct Route {
     /// How a target is chosen.
     #[serde(default)]
     pub strategy: Strategy,
-    /// The models that serve the route: one for `pinned`, any number for `weighted`.
+    /// What keeps calls at one target, with `strategy: weighted`; a call that does not say is drawn by dice. Each target still gets its share,
+    /// and one that comes or goes moves no others' calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<Sticky>,
+    /// The rules of `strategy: rules`, in the place of targets: the first that holds says which models are tried.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1), example = serde_json::json!([{"when": "input_tokens < 400", "use": ["openai/gpt-4o-mini"]}, {"use": ["openai/gpt-4o"]}]))]
+    pub rules: Vec<Rule>,
+    /// The models that serve the route: one for `pinned`, none for `rules`, any number for the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1), example = serde_json::json!([{"model": "openai/gpt-4o"}]))]
     pub targets: Vec<Target>,
     /// Models to try in this order when the chosen target fails.
@@ -301,20 +312,29 @@ fn fallback_on() -> Vec<FallbackOn> {
 /// How a target is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-not-yet" = ["cheapest", "fastest", "least_busy", "complexity", "rules"]))]
+#[schemars(extend("x-not-yet" = ["complexity"]))]
 pub enum Strategy {
     /// Always the one target.
     #[default]
     Pinned,
-    /// By dice, in proportion to the weights.
+    /// By dice, in proportion to the weights; or by what `sticky` names.
     Weighted,
+    /// The one at which this call is expected to cost least, by its size and by how long answers on this route are.
+    Cheapest,
+    /// The quicker of two that dice choose, by how long their answers took to begin of late. Failures count as slow answers, and who was slow is
+    /// tried again as time passes.
+    Fastest,
+    /// The one with the fewest open calls.
+    LeastBusy,
+    /// Those that the first rule under `rules` names whose condition holds.
+    Rules,
 }
 
 /// One model that serves a route.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
-    extend("x-not-yet" = ["stage", "sticky", "rollback_if"]),
+    extend("x-not-yet" = ["stage", "rollback_if"]),
     example = serde_json::json!({"model": "openai/gpt-4o", "weight": 95})
 )]
 pub struct Target {
@@ -325,6 +345,9 @@ pub struct Target {
     #[serde(default = "weight")]
     #[schemars(range(max = 1_000_000))]
     pub weight: u32,
+    /// The route's `sticky`, written at the target that needs it, such as a canary.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sticky: Option<Sticky>,
 }
 
 /// The weight of a target that names none.

@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use tollgate_policy::estimate::Calibration;
+use tollgate_policy::estimate::{Calibration, Outputs};
 use tollgate_policy::key::Peppers;
 use tollgate_policy::plan::{Candidate, DeploymentId};
 use tollgate_policy::prices::Price;
 use tollgate_policy::resorts::Resort;
 use tollgate_policy::retry::Trigger;
-use tollgate_policy::strategies::{self, Strategy};
+use tollgate_policy::strategies::Strategy;
 use tollgate_store::directory::Directory;
 use tollgate_upstream::client::Timeouts;
 use tollgate_upstream::deployment::Deployment;
@@ -19,9 +19,10 @@ use tollgate_wire::dialects::DIALECTS;
 
 use super::providers::{BuildError, Provider, Providers};
 use super::resorts::{self, OnLimit};
+use super::routing::Ranks;
 use super::spending::{self, Spending, Typed};
 use super::stored::Stored;
-use super::{Raw, World, callers, raw};
+use super::{Raw, World, callers, raw, routing};
 use crate::identify::token::Issuers;
 
 /// Names of the form `provider/upstream-model` that were asked for and are kept built; then all are forgotten and built anew.
@@ -97,7 +98,9 @@ pub struct Target {
     /// It may be called although nobody knows what it costs.
     pub allow_unpriced: bool,
     /// How many bytes of text make a token there.
-    pub calibration: Mutex<Calibration>,
+    pub calibration: Arc<Mutex<Calibration>>,
+    /// How long answers are: on a route of its own.
+    pub outputs: Outputs,
 }
 
 /// What to do when a target's dialect cannot carry something that the caller sent.
@@ -152,7 +155,7 @@ impl Route {
         Self {
             name: name.to_owned(),
             named: false,
-            strategy: pinned(),
+            strategy: routing::pinned(),
             candidates: vec![Candidate {
                 deployment: DeploymentId(0),
                 weight: 1,
@@ -292,7 +295,8 @@ impl Snapshot {
                     .unpriced
                     .as_ref()
                     .is_none_or(|providers| providers.contains(&deployment.provider)),
-            calibration: Mutex::default(),
+            calibration: Arc::default(),
+            outputs: Outputs::default(),
             deployment,
         }
     }
@@ -329,25 +333,20 @@ impl Snapshot {
     }
 
     fn build_route(&self, name: &str, raw: &raw::Route) -> Result<Route, BuildError> {
-        let mut targets = Vec::new();
+        let mut ranks = Ranks::default();
         let mut number = |model: &str| -> Result<DeploymentId, BuildError> {
             let (Asked::Route(found) | Asked::Model(found)) = self.find(model).map_err(|_| BuildError::missing("target", model))?;
             let target = found.targets.first().ok_or_else(|| BuildError::missing("target", model))?;
-            targets.push(Arc::clone(target));
-            Ok(DeploymentId(u32::try_from(targets.len() - 1).unwrap_or(u32::MAX)))
+            Ok(ranks.number(target))
         };
-        let candidates = raw.targets.iter().map(|target| {
-            Ok(Candidate {
-                deployment: number(&target.model)?,
-                weight: target.weight,
-            })
-        });
-        let candidates = candidates.collect::<Result<Vec<_>, BuildError>>()?;
+        let candidates = routing::candidates(raw, &mut number)?;
+        let rules = routing::rules(raw, &mut number)?;
         let fallbacks = raw.fallbacks.iter().map(|model| number(model)).collect::<Result<Vec<_>, _>>()?;
+        let Ranks { targets } = ranks;
         Ok(Route {
             name: name.to_owned(),
             named: true,
-            strategy: strategy(raw),
+            strategy: routing::strategy(raw, rules, &targets),
             candidates,
             fallbacks,
             fallback_on: raw.fallback_on.iter().map(|on| trigger(*on)).collect(),
@@ -399,18 +398,6 @@ fn unpriced(raw: &Raw) -> Option<Arc<HashSet<String>>> {
 fn is_model_name(name: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@/~+-".contains(&byte);
     !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(legal) && !name.contains("..")
-}
-
-fn pinned() -> Box<dyn Strategy> {
-    Box::new(strategies::pinned::Pinned)
-}
-
-fn strategy(raw: &raw::Route) -> Box<dyn Strategy> {
-    let name = match raw.strategy {
-        raw::Strategy::Pinned => "pinned",
-        raw::Strategy::Weighted => "weighted",
-    };
-    strategies::by_name(name).map_or_else(pinned, |entry| (entry.build)(&strategies::Settings::default()))
 }
 
 fn trigger(on: raw::FallbackOn) -> Trigger {

@@ -1,9 +1,15 @@
-//! What strategies see of a call: each answer is worked out when a strategy asks for it.
+//! What strategies see of a call: each answer is worked out when a strategy asks for it, and once.
 
-use tollgate_policy::rules::Facts;
+use std::cell::OnceCell;
+
+use tollgate_policy::affinity::Sticky;
+use tollgate_policy::money::NanoUsd;
+use tollgate_policy::plan::DeploymentId;
+use tollgate_policy::rules::{Costly, Facts, Pairs};
 use tollgate_policy::strategies::Sight;
+use tollgate_policy::vitals::Vital;
 
-use crate::admit::Desk;
+use crate::admit::{self, Desk, Needs};
 use crate::config::snapshot::Route;
 use crate::facts;
 use crate::ingress::Call;
@@ -13,16 +19,66 @@ pub(super) struct View<'a> {
     desk: Desk<'a>,
     route: &'a Route,
     call: &'a Call,
+    needs: OnceCell<Needs>,
+    budget_used_percent: OnceCell<u64>,
 }
 
 impl<'a> View<'a> {
     pub(super) fn new(desk: Desk<'a>, route: &'a Route, call: &'a Call) -> Self {
-        Self { desk, route, call }
+        Self {
+            desk,
+            route,
+            call,
+            needs: OnceCell::new(),
+            budget_used_percent: OnceCell::new(),
+        }
     }
 }
 
 impl Sight for View<'_> {
     fn facts(&self) -> Facts<'_> {
-        facts::of(self.desk, self.route, self.call)
+        Facts {
+            costly: self.into(),
+            ..facts::of(self.desk, self.route, self.call)
+        }
+    }
+
+    fn vital(&self, of: DeploymentId) -> Vital {
+        let deployment = self.route.deployment(of);
+        deployment.map_or_else(Vital::default, |deployment| deployment.vitals(self.desk.now.instant))
+    }
+
+    fn expected_cost(&self, of: DeploymentId) -> Option<NanoUsd> {
+        let needs = self.needs.get_or_init(|| Needs::of(self.desk, self.call));
+        needs.expected_cost(self.route.target(of)?)
+    }
+
+    fn affinity(&self, by: Sticky) -> Option<u64> {
+        facts::affinity(by, self.desk.caller, self.call)
+    }
+}
+
+impl Costly for View<'_> {
+    fn has_images(&self) -> bool {
+        self.call.has_images()
+    }
+
+    fn wants_json(&self) -> bool {
+        self.call.wants_json()
+    }
+
+    fn metadata(&self) -> Pairs<'_> {
+        self.call.metadata()
+    }
+
+    fn budget_used_percent(&self) -> u64 {
+        *self
+            .budget_used_percent
+            .get_or_init(|| admit::budget_used_percent(self.desk, self.route, self.call))
+    }
+
+    fn price_micro_usd(&self, of: DeploymentId) -> u64 {
+        let nanos = self.expected_cost(of).unwrap_or_default().0;
+        u64::try_from(nanos).unwrap_or(0).div_ceil(1_000)
     }
 }

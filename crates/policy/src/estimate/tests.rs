@@ -107,3 +107,23 @@ proptest! {
         prop_assert!(tokens <= learned.tokens(bytes) || bytes / tokens.max(1) >= 8, "{learned:?}");
     }
 }
+
+#[test]
+fn an_expected_output_is_a_mean_that_forgets() {
+    let outputs = Outputs::default();
+    assert_eq!(outputs.expected(), None);
+    outputs.observe(400);
+    assert_eq!(outputs.expected(), Some(400), "the first is all there is");
+    outputs.observe(80);
+    assert_eq!(outputs.expected(), Some(380));
+    for _ in 0..100 {
+        outputs.observe(80);
+    }
+    assert!((80..=81).contains(&outputs.expected().unwrap_or(0)), "{outputs:?}");
+    outputs.observe(u64::MAX);
+    assert!(outputs.expected().is_some_and(|tokens| tokens < 6_300_000), "{outputs:?}");
+    for _ in 0..1000 {
+        outputs.observe(0);
+    }
+    assert_eq!(outputs.expected(), Some(1));
+}

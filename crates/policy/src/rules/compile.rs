@@ -1,5 +1,6 @@
 //! CEL's syntax tree to ours: names are looked up, types checked, patterns compiled. Every mistake is told with its place.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, ListExpr, LiteralValue, SelectExpr, SourceInfo, operators};
@@ -10,14 +11,16 @@ use super::facts::{FACTS, Fact, OF_CALLER, ReadPairs, ReadText, names};
 use super::parse::{parse, position};
 use super::tree::{Arithmetic, Compare, Flag, Int, Text};
 
-pub(super) fn condition(text: &str) -> Result<Flag, ConditionError> {
+/// The condition, and the names that it asks for.
+pub(super) fn condition(text: &str) -> Result<(Flag, Vec<&'static str>), ConditionError> {
     let program = parse(text)?;
     let compiler = Compiler {
         source: program.source_info(),
         text,
+        asks: RefCell::default(),
     };
     match compiler.any(program.expression())? {
-        Any::Flag(flag) => Ok(flag),
+        Any::Flag(flag) => Ok((flag, compiler.asks.into_inner())),
         other => Err(compiler.error(
             program.expression(),
             format!(
@@ -31,6 +34,7 @@ pub(super) fn condition(text: &str) -> Result<Flag, ConditionError> {
 struct Compiler<'a> {
     source: &'a SourceInfo,
     text: &'a str,
+    asks: RefCell<Vec<&'static str>>,
 }
 
 /// An expression of any type.
@@ -113,6 +117,7 @@ impl Compiler<'_> {
         let Some((name, fact)) = FACTS.iter().find(|(name, _)| *name == root.0) else {
             return Err(self.unknown(root.1, root.0, &names().collect::<Vec<_>>(), ""));
         };
+        self.asks.borrow_mut().push(name);
         match (fact, rest) {
             (Fact::Pairs(read), []) => Ok(Any::Pairs(*read)),
             (Fact::Pairs(read), [(key, _)]) => Ok(Any::Text(Text::Entry(*read, Box::new(Text::Literal((*key).into()))))),

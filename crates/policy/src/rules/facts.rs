@@ -2,8 +2,40 @@
 
 use std::sync::Arc;
 
+use crate::plan::DeploymentId;
+
 /// Names with values.
 pub type Pairs<'a> = &'a [(Arc<str>, Arc<str>)];
+
+/// What costs something to find out about a call: found out when a condition asks for it.
+pub trait Costly {
+    /// There are images in it.
+    fn has_images(&self) -> bool;
+    /// An answer in JSON is asked for.
+    fn wants_json(&self) -> bool;
+    /// What the caller says beside, in a header or in the body.
+    fn metadata(&self) -> Pairs<'_>;
+    /// How much of the fullest budget that the call meets is spent, in percent; of a budget that is overdrawn more than 100.
+    fn budget_used_percent(&self) -> u64;
+    /// What the call is expected to cost at a deployment of its route, in millionths of a USD, rounded up; 0: nobody knows.
+    fn price_micro_usd(&self, of: DeploymentId) -> u64;
+}
+
+/// A way to find it out; without one it is empty, zero or false.
+#[derive(Clone, Copy, Default)]
+pub struct Finder<'a>(Option<&'a dyn Costly>);
+
+impl<'a, T: Costly> From<&'a T> for Finder<'a> {
+    fn from(costly: &'a T) -> Self {
+        Self(Some(costly))
+    }
+}
+
+impl std::fmt::Debug for Finder<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Finder" } else { "None" })
+    }
+}
 
 /// What is known of a call. What is not known is empty, zero or false.
 #[derive(Debug, Clone, Copy, Default)]
@@ -36,8 +68,6 @@ pub struct Facts<'a> {
     pub stream: bool,
     /// Tools are offered to the model.
     pub has_tools: bool,
-    /// There are images in it.
-    pub has_images: bool,
     /// An upper estimate.
     pub input_tokens: u64,
     /// The most that may be answered; 0: not said.
@@ -46,10 +76,14 @@ pub struct Facts<'a> {
     pub hour: u8,
     /// 0 to 9, as the caller says.
     pub priority: u8,
+    /// What the caller calls a session.
+    pub session: &'a str,
     /// The tags.
     pub tags: Pairs<'a>,
-    /// The caller's metadata.
-    pub metadata: Pairs<'a>,
+    /// The deployment whose price is asked for; a route's rule asks for that of its first model.
+    pub candidate: Option<DeploymentId>,
+    /// The rest.
+    pub costly: Finder<'a>,
 }
 
 pub(super) type ReadText = for<'a> fn(&Facts<'a>) -> &'a str;
@@ -87,13 +121,26 @@ pub(super) static FACTS: &[(&str, Fact)] = &[
     ("label", Fact::Word(|facts| facts.label, LEVELS)),
     ("stream", Fact::Flag(|facts| facts.stream)),
     ("has_tools", Fact::Flag(|facts| facts.has_tools)),
-    ("has_images", Fact::Flag(|facts| facts.has_images)),
+    ("has_images", Fact::Flag(|facts| facts.costly.0.is_some_and(Costly::has_images))),
+    ("wants_json", Fact::Flag(|facts| facts.costly.0.is_some_and(Costly::wants_json))),
     ("input_tokens", Fact::Int(|facts| int(facts.input_tokens), i64::MAX)),
     ("max_tokens", Fact::Int(|facts| int(facts.max_tokens), i64::MAX)),
     ("hour", Fact::Int(|facts| facts.hour.into(), 23)),
     ("priority", Fact::Int(|facts| facts.priority.into(), 9)),
     ("tags", Fact::Pairs(|facts| facts.tags)),
-    ("metadata", Fact::Pairs(|facts| facts.metadata)),
+    (
+        "metadata",
+        Fact::Pairs(|facts| facts.costly.0.map_or(&[], |costly| costly.metadata())),
+    ),
+    ("session", Fact::Text(|facts| facts.session)),
+    (
+        "budget_used",
+        Fact::Int(
+            |facts| facts.costly.0.map_or(0, |costly| int(costly.budget_used_percent())),
+            i64::MAX,
+        ),
+    ),
+    ("price_micro_usd", Fact::Int(price, i64::MAX)),
 ];
 
 /// What may also be written behind `caller.`.
@@ -131,6 +178,14 @@ pub fn shown<'a>(facts: &'a Facts<'a>) -> impl Iterator<Item = (&'static str, Sh
 /// Every name that a condition may use.
 pub fn names() -> impl Iterator<Item = &'static str> {
     FACTS.iter().map(|(name, _)| *name)
+}
+
+/// What only the rules of a route may ask: elsewhere it is not known yet, or follows from what is asked.
+pub const OF_ROUTES: &[&str] = &["budget_used", "price_micro_usd"];
+
+fn price(facts: &Facts<'_>) -> i64 {
+    let price = |costly: &dyn Costly| facts.candidate.map(|candidate| costly.price_micro_usd(candidate));
+    facts.costly.0.and_then(price).map_or(0, int)
 }
 
 fn int(value: u64) -> i64 {

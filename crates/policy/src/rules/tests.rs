@@ -5,14 +5,48 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::plan::DeploymentId;
 
 fn pairs(all: &[(&str, &str)]) -> Vec<(Arc<str>, Arc<str>)> {
     all.iter().map(|(name, value)| (Arc::from(*name), Arc::from(*value))).collect()
 }
 
+/// What is found out about a call.
+#[derive(Default)]
+pub(crate) struct Stub {
+    pub(crate) metadata: Vec<(Arc<str>, Arc<str>)>,
+    pub(crate) prices_micro_usd: Vec<u64>,
+}
+
+impl Costly for Stub {
+    fn has_images(&self) -> bool {
+        false
+    }
+
+    fn wants_json(&self) -> bool {
+        true
+    }
+
+    fn metadata(&self) -> Pairs<'_> {
+        &self.metadata
+    }
+
+    fn budget_used_percent(&self) -> u64 {
+        81
+    }
+
+    fn price_micro_usd(&self, of: DeploymentId) -> u64 {
+        let at = usize::try_from(of.0).unwrap_or(usize::MAX);
+        self.prices_micro_usd.get(at).copied().unwrap_or(0)
+    }
+}
+
 fn ask(text: &str) -> Result<bool, ConditionFailure> {
     let tags = pairs(&[("tier", "free"), ("cost.center", "7")]);
-    let metadata = pairs(&[("session", "s-1")]);
+    let costly = Stub {
+        metadata: pairs(&[("session", "s-1")]),
+        prices_micro_usd: vec![7, 250],
+    };
     let facts = Facts {
         team: "support",
         user: "ann",
@@ -31,7 +65,9 @@ fn ask(text: &str) -> Result<bool, ConditionFailure> {
         hour: 13,
         priority: 5,
         tags: &tags,
-        metadata: &metadata,
+        session: "s-1",
+        candidate: Some(DeploymentId(1)),
+        costly: (&costly).into(),
         ..Facts::default()
     };
     let condition = Condition::compile(text).unwrap_or_else(|error| unreachable!("{text}: {error}"));
@@ -68,6 +104,8 @@ fn conditions_hold_or_not() {
         ("stream", true),
         ("!has_images && has_tools == true", true),
         ("stream != has_images", true),
+        ("wants_json && session == 's-1'", true),
+        ("budget_used >= 80 && price_micro_usd == 250", true),
         ("label >= 'confidential'", true),
         ("label > 'confidential'", false),
         ("'internal' < label", true),

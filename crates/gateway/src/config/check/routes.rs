@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::document::Path;
 use super::super::raw::{Route, Strategy, Timeouts};
 use super::super::units::{Period, shown};
-use super::{Context, resorts};
+use super::{Context, resorts, routing};
 
 pub(super) fn check(context: &mut Context<'_>) {
     let raw = context.raw;
@@ -16,6 +16,7 @@ pub(super) fn check(context: &mut Context<'_>) {
             context.error_at_key(&path, format!("\"{name}\" is both a route and a model"), "rename one of the two");
         }
         targets(context, &path, route);
+        routing::check(context, &path, route);
         fallbacks(context, &path, name, route);
         timeouts(context, &path.key("timeouts"), &route.timeouts);
         resorts::check(context, &path, name, route);
@@ -51,7 +52,14 @@ fn targets(context: &mut Context<'_>, path: &Path, route: &Route) {
         return;
     }
     let count = route.targets.len();
+    if count == 0 && route.strategy != Strategy::Rules {
+        if !context.was_pruned(path, "targets") {
+            context.error(path, "\"targets\" is missing", "add targets: [{ model: openai/gpt-4o }]");
+        }
+        return;
+    }
     match route.strategy {
+        Strategy::Rules => {}
         Strategy::Pinned if count != 1 => {
             context.error(
                 &list,
@@ -59,7 +67,7 @@ fn targets(context: &mut Context<'_>, path: &Path, route: &Route) {
                 "keep one, or set strategy: weighted",
             );
         }
-        Strategy::Weighted if route.targets.iter().all(|target| target.weight == 0) => {
+        _ if route.strategy != Strategy::Pinned && route.targets.iter().all(|target| target.weight == 0) => {
             context.error(&list, "the weights add up to 0", "give at least one target a weight");
         }
         _ => {}

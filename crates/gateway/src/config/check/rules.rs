@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use tollgate_policy::rules::Condition;
+use tollgate_policy::rules::{Condition, OF_ROUTES};
 
 use super::super::document::Path;
 use super::super::raw::{Budget, Dimension, Limit, OnExceed, OnExceedMap, Price, Window};
@@ -91,9 +91,23 @@ fn scope(context: &mut Context<'_>, path: &Path, per: &[Dimension], when: Option
     }
     let Some(when) = when else { return };
     let path = path.key("when");
+    if let Some(condition) = condition(context, &path, when) {
+        unknown(context, &path, &condition, OF_ROUTES, "only the rules of routes may ask for it");
+    }
+}
+
+/// Tells of names that are not known where a condition is asked.
+pub(super) fn unknown(context: &mut Context<'_>, path: &Path, condition: &Condition, names: &[&str], why: &str) {
+    for name in names.iter().filter(|name| condition.asks(name)) {
+        context.error(path, format!("the condition asks for \"{name}\", which is not known here"), why);
+    }
+}
+
+/// Checks a condition, and gives it where it can be read.
+pub(super) fn condition(context: &mut Context<'_>, path: &Path, when: &str) -> Option<Condition> {
     if when.trim().is_empty() {
-        context.error(&path, "the condition is empty", "write one, or leave when out");
-        return;
+        context.error(path, "the condition is empty", "write one, or leave when out");
+        return None;
     }
     match Condition::compile(when) {
         Err(error) => {
@@ -102,12 +116,17 @@ fn scope(context: &mut Context<'_>, path: &Path, per: &[Dimension], when: Option
                 None => (error.message, None),
             };
             let at = (error.position.line, error.position.column);
-            context.error_inside(&path, when, at, Complaint { reason, remedy });
+            context.error_inside(path, when, at, Complaint { reason, remedy });
+            None
         }
-        Ok(condition) if condition.constant() == Some(false) => {
-            context.warning(&path, "the condition is never true", "mend it, or remove the rule");
+        Ok(condition) => {
+            if condition.constant() == Some(false) {
+                context.warning(path, "the condition is never true", "mend it, or remove the rule");
+            } else {
+                compared(context, path, when);
+            }
+            Some(condition)
         }
-        Ok(_) => compared(context, &path, when),
     }
 }
 

@@ -149,3 +149,81 @@ fn aliases_are_told_where_they_are_used() {
 "#]],
     );
 }
+
+#[test]
+fn rules_of_routes() {
+    check_part(
+        r#"routes:
+  mistakes:
+    purpose: p
+    owner: o
+    strategy: rules
+    rules:
+      - { when: 'tsk == "a"', use: [big] }
+      - { when: "input_tokens < \"4\"", use: [big] }
+      - { when: "model == 'a' && budget_used > 80 && price_micro_usd < 5", use: [big, big] }
+      - { when: "priority > 9", use: [bgi] }
+      - { when: "hour >= 0 || stream", use: [big], name: late }
+      - { when: stream, use: [big] }
+      - { use: [big] }
+  open: { purpose: p, owner: o, strategy: rules, rules: [{ when: stream, use: [big] }], fallbacks: [big] }
+  good: { purpose: p, owner: o, strategy: rules, rules: [{ when: "label >= 'confidential'", use: [fast-llama] }, { use: [big, fast-llama] }] }
+"#,
+        &expect![[r#"
+            7:18 routes.mistakes.rules[0].when: no such name "tsk"; did you mean "task"?
+            8:17 routes.mistakes.rules[1].when: in line 1, column 14 of the text: a number cannot be compared with text in this way
+            9:17 routes.mistakes.rules[2].when: the condition asks for "model", which is not known here; ask for the team, the task or the size of the call
+            9:87 routes.mistakes.rules[2].use[1]: "big" is in the list twice; remove one of the two
+            ~10:17 routes.mistakes.rules[3].when: the condition is never true; mend it, or remove the rule
+            10:39 routes.mistakes.rules[3].use[0]: no model "bgi"; did you mean "big"?
+            ~12:9 routes.mistakes.rules[5]: the rule is never reached: one above it always holds; move it up, or remove it
+            ~13:9 routes.mistakes.rules[6]: the rule is never reached: one above it always holds; move it up, or remove it
+            ~14:50 routes.open.rules: a call for which no rule holds has no model; add a last rule without when
+        "#]],
+    );
+}
+
+#[test]
+fn what_belongs_to_which_strategy() {
+    check_part(
+        r#"routes:
+  none: { purpose: p, owner: o }
+  no-rules: { purpose: p, owner: o, strategy: rules }
+  both: { purpose: p, owner: o, strategy: rules, targets: [{ model: big }], rules: [{ use: [big] }] }
+  other: { purpose: p, owner: o, strategy: fastest, targets: [{ model: big, weight: 3 }], rules: [{ use: [big] }], sticky: user }
+  empty: { purpose: p, owner: o, strategy: rules, rules: [] }
+  nothing-used: { purpose: p, owner: o, strategy: rules, rules: [{ use: [] }] }
+  off: { purpose: p, owner: o, strategy: least_busy, targets: [{ model: big, weight: 0 }] }
+  cheap: { purpose: p, owner: o, strategy: cheapest, targets: [{ model: big }, { model: fast-llama, weight: 0 }] }
+  split: { purpose: p, owner: o, strategy: weighted, sticky: session, targets: [{ model: big, weight: 95, sticky: user }, { model: fast-llama, weight: 5, sticky: session }] }
+  agreed: { purpose: p, owner: o, strategy: weighted, targets: [{ model: big, weight: 95, sticky: prefix }, { model: fast-llama, weight: 5, sticky: prefix }] }
+  unheard: { purpose: p, owner: o, strategy: weighted, sticky: team, targets: [{ model: big }] }
+"#,
+        &expect![[r#"
+            2:3 routes.none: "targets" is missing; add targets: [{ model: openai/gpt-4o }]
+            3:3 routes.no-rules: "rules" is missing; add rules: [{ when: input_tokens < 400, use: [openai/gpt-4o-mini] }, { use: [openai/gpt-4o] }]
+            4:50 routes.both.targets: the rules say which models are tried; name the models under use, in a last rule without when
+            ~5:85 routes.other.targets[0].weight: only strategy: weighted goes by weights; remove it; 0 switches a target off
+            5:91 routes.other.rules: only strategy: rules asks them; set strategy: rules, and move the targets into a last rule without when
+            5:124 routes.other.sticky: only strategy: weighted keeps calls at one target; set strategy: weighted, or remove it
+            6:51 routes.empty.rules: the list is empty; write for example [{ when: input_tokens < 400, use: [openai/gpt-4o-mini] }, { use: [openai/gpt-4o] }]
+            7:68 routes.nothing-used.rules[0].use: the list is empty; write for example [openai/gpt-4o-mini]
+            8:54 routes.off.targets: the weights add up to 0; give at least one target a weight
+            10:115 routes.split.targets[0].sticky: the route keeps calls together in another way already; a route has one sticky; write the same everywhere
+            12:64 routes.unheard.sticky: "team" is not one of user, session, prefix; use user, session, prefix
+        "#]],
+    );
+}
+
+#[test]
+fn what_only_rules_of_routes_may_ask() {
+    check_part(
+        "limits: [{ name: a, per: [team], requests: 5/minute, when: budget_used > 50 }]
+budgets: [{ name: b, amount: 5 USD, window: day, when: price_micro_usd > 50 && wants_json }]
+",
+        &expect![[r#"
+            1:60 limits[0].when: the condition asks for "budget_used", which is not known here; only the rules of routes may ask for it
+            2:56 budgets[0].when: the condition asks for "price_micro_usd", which is not known here; only the rules of routes may ask for it
+        "#]],
+    );
+}

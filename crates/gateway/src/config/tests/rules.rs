@@ -181,14 +181,14 @@ limits:
             ~6:22 limits[2].when: the condition is never true; mend it, or remove the rule
             7:22 limits[3].when: the condition is empty; write one, or leave when out
             8:22 limits[4].when: the text is empty; write for example team == "support"
-            9:44 limits[5].when: no such name "my_team"; there are: team, user, end_user, key, feature, route, model, provider, operation, task, risk, label, stream, has_tools, has_images, input_tokens, max_tokens, hour, priority, tags, metadata
+            9:44 limits[5].when: no such name "my_team"; there are: team, user, end_user, key, feature, route, model, provider, operation, task, risk, label, stream, has_tools, has_images, wants_json, input_tokens, max_tokens, hour, priority, tags, metadata, session, budget_used, price_micro_usd
             10:22 limits[6].when: expected text, found true; put it in quotes
             11:44 limits[7].when: no such name "usr"; did you mean "user"?
             12:29 limits[8].when: not a condition: mismatched input the end
             13:22 limits[9].when: in line 1, column 29 of the text: true or false cannot be compared with a number in this way
             ~14:22 limits[10].when: the condition is never true; mend it, or remove the rule
             ~15:22 limits[11].when: the condition is never true; mend it, or remove the rule
-            19:7 limits[12].when: in line 2, column 3 of the text: no such name "colour"; there are: team, user, end_user, key, feature, route, model, provider, operation, task, risk, label, stream, has_tools, has_images, input_tokens, max_tokens, hour, priority, tags, metadata
+            19:7 limits[12].when: in line 2, column 3 of the text: no such name "colour"; there are: team, user, end_user, key, feature, route, model, provider, operation, task, risk, label, stream, has_tools, has_images, wants_json, input_tokens, max_tokens, hour, priority, tags, metadata, session, budget_used, price_micro_usd
         "#]],
     );
 }

@@ -26,7 +26,6 @@ frobnicate: 1
             4:47 providers.openai.baseUrl: unknown key "baseUrl"; did you mean "base_url"?
             6:26 models.a.model: unknown key "model"; known here: provider, upstream_model, owner, price, allow_unpriced
             6:36 models.a.Owner: unknown key "Owner"; did you mean "owner"?
-            8:3 routes.chat: "targets" is missing; add targets: [{ model: openai/gpt-4o }]
             8:11 routes.chat.target: unknown key "target"; did you mean "targets"?
             8:46 routes.chat.fallback: unknown key "fallback"; did you mean "fallbacks"?
             9:15 teams.t.route: unknown key "route"; did you mean "routes"?
@@ -95,9 +94,8 @@ teams: { t: { models: ["*"], label: public } }
             1:71 providers.openai.clearance: "clearance" is not yet supported; leave it out for now
             6:5 routes.chat.risk: "risk" is not yet supported; leave it out for now
             7:5 routes.chat.label: "label" is not yet supported; leave it out for now
-            8:15 routes.chat.strategy: "cheapest" is not yet supported; use pinned, weighted
             9:39 routes.chat.targets[0].stage: "stage" is not yet supported; leave it out for now
-            9:54 routes.chat.targets[0].sticky: "sticky" is not yet supported; leave it out for now
+            9:62 routes.chat.targets[0].sticky: only strategy: weighted keeps calls at one target; set strategy: weighted, or remove it
             9:68 routes.chat.targets[0].rollback_if: "rollback_if" is not yet supported; leave it out for now
             10:5 routes.chat.shadow: "shadow" is not yet supported; leave it out for now
             11:5 routes.chat.hedge: "hedge" is not yet supported; leave it out for now
@@ -105,7 +103,7 @@ teams: { t: { models: ["*"], label: public } }
             13:5 routes.chat.guardrails: "guardrails" is not yet supported; leave it out for now
             14:5 routes.chat.cache: "cache" is not yet supported; leave it out for now
             15:5 routes.chat.tiers: "tiers" is not yet supported; leave it out for now
-            16:5 routes.chat.rules: "rules" is not yet supported; leave it out for now
+            16:5 routes.chat.rules: the list is empty; write for example [{ when: input_tokens < 400, use: [openai/gpt-4o-mini] }, { use: [openai/gpt-4o] }]
             17:19 routes.chat.fallback_on[0]: "invalid_output" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
             17:35 routes.chat.fallback_on[1]: "over_cost" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
             18:34 models.a.status: "status" is not yet supported; leave it out for now
@@ -166,19 +164,19 @@ routes: { chat: { purpose: [a], owner: 7, strategy: 3, targets: { model: a } } }
 keys: { a: env:SUPPORT_KEY }
 ",
         &expect![[r#"
-    1:9 listen: expected text, found a number; write for example 127.0.0.1:8080
-    2:8 admin: expected a map, found text; write for example { listen: 127.0.0.1:8081 }
-    3:11 data_dir: expected text, found a number; put it in quotes
-    4:20 server.workers: expected a whole number, found text
-    4:36 server.max_body: expected text, found a number; write for example 20MiB
-    5:1 providers: expected a map, found a list; write for example { openai: { credentials: [env:OPENAI_API_KEY] } }
-    6:14 models.a: expected a map, found text; write for example { provider: openai, upstream_model: gpt-4o }
-    7:19 routes.chat.purpose: expected text, found a list
-    7:40 routes.chat.owner: expected text, found a number; put it in quotes
-    7:53 routes.chat.strategy: expected one of pinned, weighted, found a number
-    7:56 routes.chat.targets: expected a list, found a map; write for example [{ model: openai/gpt-4o }]
-    8:1 keys: expected a list, found a map; write for example [{ name: support-backend, team: support, secret: env:SUPPORT_KEY }]
-"#]],
+            1:9 listen: expected text, found a number; write for example 127.0.0.1:8080
+            2:8 admin: expected a map, found text; write for example { listen: 127.0.0.1:8081 }
+            3:11 data_dir: expected text, found a number; put it in quotes
+            4:20 server.workers: expected a whole number, found text
+            4:36 server.max_body: expected text, found a number; write for example 20MiB
+            5:1 providers: expected a map, found a list; write for example { openai: { credentials: [env:OPENAI_API_KEY] } }
+            6:14 models.a: expected a map, found text; write for example { provider: openai, upstream_model: gpt-4o }
+            7:19 routes.chat.purpose: expected text, found a list
+            7:40 routes.chat.owner: expected text, found a number; put it in quotes
+            7:53 routes.chat.strategy: expected one of pinned, weighted, cheapest, fastest, least_busy, rules, found a number
+            7:56 routes.chat.targets: expected a list, found a map; write for example [{ model: openai/gpt-4o }]
+            8:1 keys: expected a list, found a map; write for example [{ name: support-backend, team: support, secret: env:SUPPORT_KEY }]
+        "#]],
     );
 }
 
