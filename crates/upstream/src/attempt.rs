@@ -10,7 +10,7 @@ use tollgate_wire::dialects::Operation;
 use tollgate_wire::fault::{Fault, FaultKind, ProviderBody, Retry};
 
 use crate::client::{AnswerBody, Client, Timeouts, TransportFault, TransportFaultKind, collect};
-use crate::credentials::Credential;
+use crate::credentials::{Credential, read_left};
 use crate::deployment::Door;
 
 /// The largest error body that is read.
@@ -69,9 +69,13 @@ pub async fn open(client: &Client, attempt: Try<'_>) -> Result<Reply, Fault> {
     let (timeouts, deadline, unix, wants_stream) = (attempt.timeouts, attempt.deadline, attempt.unix, attempt.stream);
     let (door, credential) = (attempt.door, attempt.credential);
     let request = request(attempt)?;
+    let began = Instant::now();
     let sent = client.send(&door.site.origin, request, timeouts, deadline).await;
     let response = sent.map_err(|fault| transport_fault(&fault))?;
     let status = response.status();
+    if let Some(credential) = credential.filter(|_| !door.left.is_empty()) {
+        note_left(door, credential, response.headers(), (began, unix));
+    }
     if status.is_success() {
         return reply(response, wants_stream);
     }
@@ -82,6 +86,16 @@ pub async fn open(client: &Client, attempt: Try<'_>) -> Result<Reply, Fault> {
     }
     let now = Timestamp::UNIX_EPOCH.saturating_add(unix).unwrap_or_default();
     Err(refusal(door, credential, response, now).await)
+}
+
+/// Remembers what the head says that the credential has left.
+fn note_left(door: &Door, credential: &Credential, headers: &HeaderMap, (began, unix): (Instant, Duration)) {
+    let now = Instant::now();
+    let unix = unix + now.saturating_duration_since(began);
+    let timestamp = Timestamp::UNIX_EPOCH.saturating_add(unix).unwrap_or_default();
+    if let Some(reading) = read_left(headers, timestamp) {
+        door.site.credentials.note(credential, &door.left, reading, now);
+    }
 }
 
 fn request(attempt: Try<'_>) -> Result<Request<Bytes>, Fault> {

@@ -14,6 +14,12 @@ use http::HeaderValue;
 
 use crate::client::Origin;
 
+mod left;
+
+pub use left::Left;
+pub(crate) use left::read as read_left;
+use left::{Reading, WHOLE};
+
 /// A text that is never printed: no `Display`, no `Serialize`, and a `Debug` that tells only that it is there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<str>);
@@ -150,7 +156,8 @@ impl fmt::Debug for Credential {
     }
 }
 
-/// The credentials of one provider: they take turns, and one that the provider throttled or refused sits out.
+/// The credentials of one provider: the one is asked with that has the most left, as far as the provider tells; those that have as much take
+/// turns, and one that the provider throttled or refused sits out.
 #[derive(Debug)]
 pub struct CredentialPool {
     places: Box<[Place]>,
@@ -240,24 +247,61 @@ impl CredentialPool {
         }
     }
 
-    /// The next credential in turn that does not rest for that model.
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// There is none: none is needed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Whether one of them does not rest for that model.
+    #[must_use]
+    pub fn has_ready(&self, model: &str, now: Instant) -> bool {
+        let now_ms = self.ms(now);
+        self.places.iter().any(|place| place.rests_until_ms(model, now_ms) <= now_ms)
+    }
+
+    /// An answer's head told what a credential has left for a model. A credential of another pool is ignored.
+    pub(crate) fn note(&self, credential: &Credential, left: &Left, reading: Reading, now: Instant) {
+        let own = |place: &Place| std::ptr::eq(&raw const place.credential, credential);
+        if let Some(at) = self.places.iter().position(own) {
+            left.note(at, reading, self.ms(now));
+        }
+    }
+
+    /// Of the credentials that do not rest for that model the one with the most left; of several the next in turn.
     ///
     /// # Errors
     /// [`NoCredential`] when there is none, or every one rests.
-    pub fn pick(&self, model: &str, now: Instant) -> Result<&Credential, NoCredential> {
+    pub fn pick(&self, model: &str, left: &Left, now: Instant) -> Result<&Credential, NoCredential> {
         let now_ms = self.ms(now);
         let turn = if self.places.len() < 2 {
             0
         } else {
             self.next.fetch_add(1, Ordering::Relaxed) % self.places.len()
         };
-        let mut soonest_ms = u64::MAX;
-        for place in self.places.iter().cycle().skip(turn).take(self.places.len()) {
+        let (mut soonest_ms, mut best) = (u64::MAX, None);
+        for (at, place) in self.places.iter().enumerate().cycle().skip(turn).take(self.places.len()) {
             let rests_until_ms = place.rests_until_ms(model, now_ms);
-            if rests_until_ms <= now_ms {
+            if now_ms < rests_until_ms {
+                soonest_ms = soonest_ms.min(rests_until_ms);
+                continue;
+            }
+            let share = left.share(at, now_ms);
+            if share == WHOLE {
                 return Ok(&place.credential);
             }
-            soonest_ms = soonest_ms.min(rests_until_ms);
+            if best.is_none_or(|(most, _)| most < share) {
+                best = Some((share, &place.credential));
+            }
+        }
+        if let Some((_, credential)) = best {
+            return Ok(credential);
         }
         if self.places.is_empty() {
             return Err(NoCredential::Empty);

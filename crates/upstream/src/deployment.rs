@@ -14,7 +14,7 @@ use tollgate_wire::target::Target;
 
 use crate::auth::Auth;
 use crate::client::Origin;
-use crate::credentials::CredentialPool;
+use crate::credentials::{Credential, CredentialPool, Left, NoCredential};
 use crate::providers::BillingOnCancel;
 
 /// A model at a provider.
@@ -56,6 +56,8 @@ pub struct Door {
     pub site: Arc<Site>,
     /// The whole path of each operation.
     paths: Vec<(Operation, PathAndQuery)>,
+    /// What the site's credentials have left for this model.
+    pub(crate) left: Left,
 }
 
 /// An address of a provider, with what it takes to be let in.
@@ -100,11 +102,27 @@ impl Door {
         let path = |op: &Operation| Ok((*op, PathAndQuery::try_from(format!("{}{}", site.path, dialect.endpoint(*op)))?));
         let paths = Operation::ALL.iter().map(path).collect::<Result<_, http::uri::InvalidUri>>()?;
         Ok(Self {
+            left: Left::of(site.credentials.len()),
             dialect,
             target,
             site,
             paths,
         })
+    }
+
+    /// The credential to ask with now: of those that do not rest the one that has the most left.
+    ///
+    /// # Errors
+    /// [`NoCredential`] when none is needed, or every one rests.
+    pub fn credential(&self, now: Instant) -> Result<&Credential, NoCredential> {
+        self.site.credentials.pick(&self.target.model, &self.left, now)
+    }
+
+    /// Whether another credential may be asked with after one has failed: a single one is never another.
+    #[must_use]
+    pub fn has_other_credential(&self, now: Instant) -> bool {
+        let pool = &self.site.credentials;
+        1 < pool.len() && pool.has_ready(&self.target.model, now)
     }
 
     /// The path of an operation.

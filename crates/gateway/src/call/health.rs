@@ -14,7 +14,7 @@ const REFUSED_REST: Duration = Duration::from_secs(60);
 
 /// The credential for a try; `None`: none is needed.
 pub(super) fn credential_of(door: &Door, now: Instant) -> Result<Option<&Credential>, Fault> {
-    match door.site.credentials.pick(&door.target.model, now) {
+    match door.credential(now) {
         Ok(credential) => Ok(Some(credential)),
         Err(NoCredential::Empty) => Ok(None),
         Err(NoCredential::Resting(until)) => {
@@ -26,10 +26,9 @@ pub(super) fn credential_of(door: &Door, now: Instant) -> Result<Option<&Credent
     }
 }
 
-/// A single credential is never another one, whether or not it rests.
+/// Whether the deployment can be asked again with another credential.
 pub(super) fn has_other_credential(door: &Door) -> bool {
-    let pool = &door.site.credentials;
-    pool.iter().nth(1).is_some() && pool.pick(&door.target.model, clock::instant()).is_ok()
+    door.has_other_credential(clock::instant())
 }
 
 /// What a fault says about the deployment itself: not that it is busy, and not that the request was wrong.
@@ -47,8 +46,15 @@ pub(super) fn judge(asked: &mut Asked, fault: &Fault, now: Instant) {
     }
 }
 
-/// A limited or refused credential rests, so that its siblings are asked meanwhile.
+/// The first status that speaks of the provider's own trouble.
+const SERVER_ERROR: u16 = 500;
+
+/// A limited or refused credential rests, so that its siblings are asked meanwhile. What is wrong with the provider is wrong for all of them:
+/// no credential rests for it, whatever the error's words are.
 pub(super) fn rest(door: &Door, credential: &Credential, fault: &Fault, now: Instant) {
+    if fault.provider_status.is_some_and(|status| SERVER_ERROR <= status) {
+        return;
+    }
     let (reach, rest) = match fault.kind {
         FaultKind::RateLimited => (Reach::Model(&door.target.model), retry::cooldown(fault.retry_after)),
         FaultKind::QuotaExceeded => (Reach::Account, retry::cooldown(fault.retry_after)),
@@ -56,7 +62,7 @@ pub(super) fn rest(door: &Door, credential: &Credential, fault: &Fault, now: Ins
         _ => return,
     };
     // A single credential that always rested would keep its provider's own words from the caller.
-    if door.site.credentials.iter().nth(1).is_some() || fault.retry_after.is_some() {
+    if 1 < door.site.credentials.len() || fault.retry_after.is_some() {
         door.site.credentials.rest(credential, reach, now + rest, now);
     }
 }

@@ -79,7 +79,9 @@ fn what_no_header_may_carry_is_refused_by_name() {
 fn credentials_take_turns_and_sit_out_when_told() {
     let now = Instant::now();
     let pool = CredentialPool::new(vec![credential("a"), credential("b"), credential("c")], now);
-    let names = |at: Instant, picks: usize| -> String { (0..picks).map(|_| pool.pick("m", at).unwrap().name().to_owned()).collect() };
+    let none = Left::of(0);
+    let names =
+        |at: Instant, picks: usize| -> String { (0..picks).map(|_| pool.pick("m", &none, at).unwrap().name().to_owned()).collect() };
     assert_eq!(names(now, 6), "abcabc");
 
     let seconds = |s| now + Duration::from_secs(s);
@@ -93,9 +95,9 @@ fn credentials_take_turns_and_sit_out_when_told() {
         pool.rest(credential, Reach::Account, seconds(30), now);
     }
     pool.rest(b, Reach::Account, seconds(40), now);
-    assert_eq!(pool.pick("m", seconds(20)).unwrap_err(), NoCredential::Resting(seconds(30)));
+    assert_eq!(pool.pick("m", &none, seconds(20)).unwrap_err(), NoCredential::Resting(seconds(30)));
     assert_eq!(
-        CredentialPool::new(Vec::new(), now).pick("m", now).unwrap_err(),
+        CredentialPool::new(Vec::new(), now).pick("m", &none, now).unwrap_err(),
         NoCredential::Empty
     );
 }
@@ -104,7 +106,7 @@ fn credentials_take_turns_and_sit_out_when_told() {
 fn f12_a_limited_model_rests_alone_and_an_empty_account_whole() {
     let now = Instant::now();
     let seconds = |s| now + Duration::from_secs(s);
-    let until = |pool: &CredentialPool, model: &str, at: Instant| pool.pick(model, at).err();
+    let until = |pool: &CredentialPool, model: &str, at: Instant| pool.pick(model, &Left::of(0), at).err();
     let pool = CredentialPool::new(vec![credential("a")], now);
     let a = pool.iter().next().unwrap();
     pool.rest(a, Reach::Model("busy"), seconds(10), now);
@@ -127,14 +129,53 @@ fn r_d5_limited_models_take_a_bounded_place() {
     for number in 0..LIMITED_MODELS_MAX {
         pool.rest(a, Reach::Model(&format!("m{number}")), seconds(10), now);
     }
-    assert!(pool.pick("another", now).is_ok());
+    assert!(pool.pick("another", &Left::of(0), now).is_ok());
     // Those that are over make room; one too many is the whole account's.
     pool.rest(a, Reach::Model("later"), seconds(30), seconds(10));
-    assert!(pool.pick("another", seconds(11)).is_ok());
+    assert!(pool.pick("another", &Left::of(0), seconds(11)).is_ok());
     assert_eq!(pool.places[0].limited().len(), 1);
     for number in 0..LIMITED_MODELS_MAX {
         pool.rest(a, Reach::Model(&format!("m{number}")), seconds(20), seconds(12));
     }
     assert_eq!(pool.places[0].limited().len(), LIMITED_MODELS_MAX);
-    assert_eq!(pool.pick("another", seconds(13)).unwrap_err(), NoCredential::Resting(seconds(20)));
+    assert_eq!(
+        pool.pick("another", &Left::of(0), seconds(13)).unwrap_err(),
+        NoCredential::Resting(seconds(20))
+    );
+}
+
+#[test]
+fn the_credential_with_the_most_left_is_asked_and_equals_take_turns() {
+    let now = Instant::now();
+    let pool = CredentialPool::new(vec![credential("a"), credential("b"), credential("c")], now);
+    let left = Left::of(pool.len());
+    let names =
+        |at: Instant, picks: usize| -> String { (0..picks).map(|_| pool.pick("m", &left, at).unwrap().name().to_owned()).collect() };
+    let told = |name: &str, remaining: &str| {
+        let mut head = http::HeaderMap::new();
+        head.insert("x-ratelimit-limit-requests", "100".parse().unwrap());
+        head.insert("x-ratelimit-remaining-requests", remaining.parse().unwrap());
+        head.insert("x-ratelimit-reset-requests", "30s".parse().unwrap());
+        let credential = pool.iter().find(|credential| credential.name() == name).unwrap();
+        pool.note(credential, &left, read_left(&head, jiff::Timestamp::UNIX_EPOCH).unwrap(), now);
+    };
+    told("a", "40");
+    assert_eq!(names(now, 4), "bbcb", "those of whom nothing is known yet are asked, in turn");
+    told("b", "90");
+    told("c", "93");
+    assert_eq!(names(now, 6), "bcbbcb", "about as much is as much");
+    told("b", "10");
+    told("c", "39");
+    assert_eq!(names(now, 3), "aaa", "until it has as little as the others");
+    let a = pool.iter().next().unwrap();
+    pool.rest(a, Reach::Model("m"), now + Duration::from_secs(5), now);
+    assert_eq!(names(now, 2), "cc", "one that rests is not asked, however much it has");
+    assert_eq!(names(now + Duration::from_secs(30), 6), "abcabc", "whole again");
+    told("a", "0");
+    told("b", "0");
+    told("c", "0");
+    assert!(
+        !names(now + Duration::from_secs(6), 3).is_empty(),
+        "with nothing left at all the provider has the word"
+    );
 }
