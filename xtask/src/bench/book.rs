@@ -3,10 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    figures::{FIGURES, Figure, Target},
-    peers::YARDSTICK,
-};
+use super::figures::{FIGURES, Figure, Target};
 
 /// Values of one contender's figure by round.
 pub(super) type Rounds = BTreeMap<u32, f64>;
@@ -49,9 +46,7 @@ impl Book {
         let subject = figure.subject();
         let (value, bound) = match figure.target? {
             Target::AtMost(bound) => (self.median(figure.name, subject)?, bound),
-            Target::OfYardstick(bound) | Target::GovernedOfYardstick(bound) => {
-                (self.ratio((figure.name, subject), (figure.name, YARDSTICK))?, bound)
-            }
+            Target::Times { whose, bound, .. } => (self.ratio((figure.name, subject), (figure.name, whose))?, bound),
             Target::OfOwn(other, bound) => (self.ratio((figure.name, subject), (other, subject))?, bound),
         };
         Some(Standing {

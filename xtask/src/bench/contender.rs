@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     load::{Calm, held, lane::Lane},
-    peers::{Peer, Prepared},
+    peers::{BENCH_KEY, Loads, Peer, Prepared},
     process::{Launch, Process},
     scenarios::call,
 };
@@ -36,6 +36,8 @@ pub(super) struct Contender {
     pub(super) address: SocketAddr,
     pub(super) prefix: &'static str,
     pub(super) translating_prefix: Option<&'static str>,
+    pub(super) key: String,
+    pub(super) loads: Loads,
     rests: Duration,
     process: Option<Process>,
 }
@@ -58,6 +60,8 @@ impl Contender {
             address: provider,
             prefix: "",
             translating_prefix: None,
+            key: BENCH_KEY.to_owned(),
+            loads: Loads::All,
             rests: Duration::ZERO,
             process: None,
         }
@@ -65,7 +69,7 @@ impl Contender {
 
     /// Starts a peer and waits for its first answer.
     pub(super) async fn start(peer: &Peer, prepared: &Prepared) -> Result<(Self, Duration), String> {
-        let Prepared { launch, version } = prepared;
+        let Prepared { key, launch, version } = prepared;
         let started = Instant::now();
         let mut contender = Self {
             name: peer.name,
@@ -73,6 +77,8 @@ impl Contender {
             address: launch.address,
             prefix: peer.prefix,
             translating_prefix: peer.translating_prefix,
+            key: key.clone(),
+            loads: peer.loads,
             rests: peer.rests,
             process: Some(Process::start(launch)?),
         };

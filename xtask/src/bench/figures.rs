@@ -3,7 +3,7 @@
 
 use super::{
     load::Sample,
-    peers::{GOVERNED, SUBJECT},
+    peers::{GOVERNED, GROWN, ROUTED, SUBJECT, YARDSTICK},
 };
 
 /// One row of the table.
@@ -18,10 +18,17 @@ pub(super) struct Figure {
 #[derive(Clone, Copy)]
 pub(super) enum Source {
     Scenario(&'static str, Reading),
-    /// What the governed gateway has more of it than the bare one in the same round.
-    Governed(&'static str, Reading),
+    /// What one of our gateways has more of it than another in the same round.
+    More(More, &'static str, Reading),
     /// From a fresh process, or from the one that has been under load.
     Process(Look),
+}
+
+/// Which of our gateways has more, and than which.
+#[derive(Clone, Copy)]
+pub(super) struct More {
+    pub(super) who: &'static str,
+    pub(super) than: &'static str,
 }
 
 /// What is read from a sample.
@@ -51,17 +58,19 @@ pub(super) enum Look {
 #[derive(Clone, Copy)]
 pub(super) enum Target {
     AtMost(f64),
-    /// So many times the yardstick's value in the same round.
-    OfYardstick(f64),
-    /// The governed gateway: so many times the yardstick's value in the same round.
-    GovernedOfYardstick(f64),
+    /// One contender: so many times another's value in the same round.
+    Times {
+        who: &'static str,
+        whose: &'static str,
+        bound: f64,
+    },
     /// So many times our own value of another figure in the same round.
     OfOwn(&'static str, f64),
 }
 
 use Look::{IdleMib, LoadedMib, StartMs, StreamKib};
 use Reading::{Added, CpuPerChunk, CpuPerRequest, PerSecond, Percentile};
-use Target::{AtMost, GovernedOfYardstick, OfOwn, OfYardstick};
+use Target::{AtMost, OfOwn};
 
 const fn read(name: &'static str, unit: &'static str, scenario: &'static str, reading: Reading, target: Option<Target>) -> Figure {
     Figure {
@@ -72,13 +81,28 @@ const fn read(name: &'static str, unit: &'static str, scenario: &'static str, re
     }
 }
 
-const fn governed(name: &'static str, scenario: &'static str, reading: Reading, target: Target) -> Figure {
+const fn more(
+    name: &'static str,
+    (who, than): (&'static str, &'static str),
+    scenario: &'static str,
+    reading: Reading,
+    target: Target,
+) -> Figure {
     Figure {
         name,
         unit: "µs",
-        source: Source::Governed(scenario, reading),
+        source: Source::More(More { who, than }, scenario, reading),
         target: Some(target),
     }
+}
+
+/// Our gateway: so many times the yardstick.
+const fn of_yardstick(bound: f64) -> Option<Target> {
+    times(SUBJECT, YARDSTICK, bound)
+}
+
+const fn times(who: &'static str, whose: &'static str, bound: f64) -> Option<Target> {
+    Some(Target::Times { who, whose, bound })
 }
 
 const fn look(name: &'static str, unit: &'static str, look: Look, target: Option<Target>) -> Figure {
@@ -93,25 +117,29 @@ const fn look(name: &'static str, unit: &'static str, look: Look, target: Option
 #[rustfmt::skip]
 pub(super) static FIGURES: &[Figure] = &[
     read("closed loop, 64 connections: throughput", "req/s", "closed-1k", PerSecond, None),
-    read("closed loop: CPU per request", "µs", "closed-1k", CpuPerRequest, Some(OfYardstick(1.6))),
+    read("closed loop: CPU per request", "µs", "closed-1k", CpuPerRequest, of_yardstick(1.6)),
     read("closed loop: p50", "µs", "closed-1k", Percentile(50), None),
     read("closed loop: p99", "µs", "closed-1k", Percentile(99), None),
-    read("300/s: CPU per request", "µs", "open-300", CpuPerRequest, Some(OfYardstick(1.6))),
+    read("300/s: CPU per request", "µs", "open-300", CpuPerRequest, of_yardstick(1.6)),
     read("300/s: added p50", "µs", "open-300", Added(50), Some(AtMost(150.0))),
     read("300/s: added p99", "µs", "open-300", Added(99), Some(AtMost(600.0))),
-    governed("governed, closed loop: CPU more than bare", "closed-1k", CpuPerRequest, AtMost(8.0)),
-    read("governed, closed loop: CPU in all", "µs", "closed-1k", CpuPerRequest, Some(GovernedOfYardstick(2.0))),
-    governed("governed, 300/s: CPU more than bare", "open-300", CpuPerRequest, AtMost(8.0)),
-    read("governed, 300/s: CPU in all", "µs", "open-300", CpuPerRequest, Some(GovernedOfYardstick(2.0))),
-    governed("governed, 300/s: p99 more than bare", "open-300", Percentile(99), AtMost(300.0)),
-    read("64 KB prompts, closed loop: CPU per request", "µs", "closed-64k", CpuPerRequest, Some(OfYardstick(1.5))),
+    more("governed, closed loop: CPU more than bare", (GOVERNED, SUBJECT), "closed-1k", CpuPerRequest, AtMost(8.0)),
+    read("governed, closed loop: CPU in all", "µs", "closed-1k", CpuPerRequest, times(GOVERNED, YARDSTICK, 2.0)),
+    more("governed, 300/s: CPU more than bare", (GOVERNED, SUBJECT), "open-300", CpuPerRequest, AtMost(8.0)),
+    read("governed, 300/s: CPU in all", "µs", "open-300", CpuPerRequest, times(GOVERNED, YARDSTICK, 2.0)),
+    more("governed, 300/s: p99 more than bare", (GOVERNED, SUBJECT), "open-300", Percentile(99), AtMost(300.0)),
+    more("governed and routed, closed loop: CPU more", (ROUTED, GOVERNED), "closed-1k", CpuPerRequest, AtMost(2.0)),
+    more("governed and routed, 300/s: CPU more", (ROUTED, GOVERNED), "open-300", CpuPerRequest, AtMost(2.0)),
+    read("a year's ledger, closed loop: CPU in all", "µs", "closed-1k", CpuPerRequest, times(GROWN, GOVERNED, 1.1)),
+    read("a year's ledger, 300/s: CPU in all", "µs", "open-300", CpuPerRequest, times(GROWN, GOVERNED, 1.1)),
+    read("64 KB prompts, closed loop: CPU per request", "µs", "closed-64k", CpuPerRequest, of_yardstick(1.5)),
     read("64 KB prompts, closed loop: throughput", "req/s", "closed-64k", PerSecond, None),
     read("to Anthropic, closed loop: CPU per request", "µs", "closed-1k-translated", CpuPerRequest, Some(OfOwn("closed loop: CPU per request", 2.0))),
-    read("50 streams, 20 ms apart: CPU per chunk", "µs", "paced", CpuPerChunk, Some(OfYardstick(1.3))),
+    read("50 streams, 20 ms apart: CPU per chunk", "µs", "paced", CpuPerChunk, of_yardstick(1.3)),
     read("50 streams: first chunk added p50", "µs", "paced", Added(50), Some(AtMost(200.0))),
     read("50 streams: first chunk added p99", "µs", "paced", Added(99), None),
     read("50 streams to Anthropic: CPU per chunk", "µs", "paced-translated", CpuPerChunk, Some(OfOwn("50 streams, 20 ms apart: CPU per chunk", 1.5))),
-    read("unpaced streams: CPU per chunk", "µs", "unpaced", CpuPerChunk, Some(OfYardstick(3.0))),
+    read("unpaced streams: CPU per chunk", "µs", "unpaced", CpuPerChunk, of_yardstick(3.0)),
     read("unpaced streams to Anthropic: CPU per chunk", "µs", "unpaced-translated", CpuPerChunk, None),
     look("memory, idle", "MiB", IdleMib, Some(AtMost(25.0))),
     look("memory, after load", "MiB", LoadedMib, None),
@@ -123,7 +151,8 @@ impl Figure {
     /// Whose value has to reach the target.
     pub(super) fn subject(&self) -> &'static str {
         match (self.source, self.target) {
-            (Source::Governed(..), _) | (_, Some(GovernedOfYardstick(_))) => GOVERNED,
+            (Source::More(more, ..), _) => more.who,
+            (_, Some(Target::Times { who, .. })) => who,
             _ => SUBJECT,
         }
     }

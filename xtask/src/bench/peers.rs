@@ -15,7 +15,7 @@ use std::{
 
 use super::process::Launch;
 
-/// The key that every caller sends, and that the gateway knows as `env:BENCH_KEY`. It opens nothing but a bench.
+/// The key that callers send, and that the gateway knows as `env:BENCH_KEY`, where it has none in its store. It opens nothing but a bench.
 pub(super) const BENCH_KEY: &str = "tollgate-bench-caller";
 
 /// A proxy under test.
@@ -25,14 +25,29 @@ pub(super) struct Peer {
     pub(super) prefix: &'static str,
     /// The same for a provider of another dialect; `None` when the peer cannot translate.
     pub(super) translating_prefix: Option<&'static str>,
+    /// Which loads it is put under.
+    pub(super) loads: Loads,
     /// How long at most it leaves work for later that belongs to answers already given; zero: it never does.
     pub(super) rests: Duration,
     /// Writes its config, installs or builds it if need be. `Err`: why it is left out.
     pub(super) prepare: fn(&Site) -> Result<Prepared, String>,
 }
 
+/// Which loads a peer is put under.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loads {
+    /// All that it can bear.
+    All,
+    /// Those that tell what rules cost.
+    Governed,
+    /// The same, but only when that is asked for: it takes long to prepare.
+    GovernedIfBig,
+}
+
 /// A peer that can be started.
 pub(super) struct Prepared {
+    /// What callers send as their key.
+    pub(super) key: String,
     pub(super) launch: Launch,
     /// As the program itself says.
     pub(super) version: String,
@@ -56,8 +71,15 @@ impl Site {
     }
 }
 
-/// In the order of the table; the first is what the gateway's ratios are taken of.
-pub(super) static PEERS: &[Peer] = &[nginx::PEER, haproxy::PEER, gateway::PEER, gateway::GOVERNED_PEER];
+/// In the order of the table.
+pub(super) static PEERS: &[Peer] = &[
+    nginx::PEER,
+    haproxy::PEER,
+    gateway::PEER,
+    gateway::GOVERNED_PEER,
+    gateway::ROUTED_PEER,
+    gateway::GROWN_PEER,
+];
 
 /// The name of the peer that ratios are taken of.
 pub(super) const YARDSTICK: &str = "nginx";
@@ -65,6 +87,10 @@ pub(super) const YARDSTICK: &str = "nginx";
 pub(super) const SUBJECT: &str = "tollgate";
 /// The same with limits, budgets and prices; it takes part in the loads that compare the two.
 pub(super) const GOVERNED: &str = "governed";
+/// The governed one asked for a route instead of a model.
+pub(super) const ROUTED: &str = "routed";
+/// The governed one with the keys and the ledger of a year.
+pub(super) const GROWN: &str = "grown";
 
 /// An address that was free a moment ago.
 fn free_address() -> Result<SocketAddr, String> {

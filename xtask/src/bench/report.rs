@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::{
     book::Book,
     figures::{FIGURES, Figure, Target},
-    peers::YARDSTICK,
 };
 
 const NAME_WIDTH: usize = 46;
@@ -44,7 +43,7 @@ fn target(figure: &Figure) -> String {
     match figure.target {
         None => String::new(),
         Some(Target::AtMost(bound)) => format!("≤ {bound} {}", figure.unit),
-        Some(Target::OfYardstick(bound) | Target::GovernedOfYardstick(bound)) => format!("≤ {bound} × {YARDSTICK}"),
+        Some(Target::Times { whose, bound, .. }) => format!("≤ {bound} × {whose}"),
         Some(Target::OfOwn(_, bound)) => format!("≤ {bound} × same dialect"),
     }
 }

@@ -9,7 +9,7 @@ use super::{
     contender::Contender,
     figures::{FIGURES, Look, Source},
     load::Sample,
-    peers::{GOVERNED, Peer, Prepared, SUBJECT},
+    peers::{Peer, Prepared},
     progress,
     scenarios::Scenario,
 };
@@ -104,14 +104,14 @@ async fn one(plan: &Plan, scenario: &Scenario, contenders: &[Contender], round: 
     for figure in FIGURES {
         let (name, reading) = match figure.source {
             Source::Scenario(name, reading) => (name, reading),
-            Source::Governed(name, reading) if name == scenario.name => {
+            Source::More(more, name, reading) if name == scenario.name => {
                 let value = |contender| reading.of(of(contender)?, direct, scenario.chunks());
-                if let (Some(governed), Some(bare)) = (value(GOVERNED), value(SUBJECT)) {
-                    book.put(figure.name, GOVERNED, round, governed - bare);
+                if let (Some(one), Some(other)) = (value(more.who), value(more.than)) {
+                    book.put(figure.name, more.who, round, one - other);
                 }
                 continue;
             }
-            Source::Governed(..) | Source::Process(_) => continue,
+            Source::More(..) | Source::Process(_) => continue,
         };
         for (contender, sample) in samples.iter().filter(|_| name == scenario.name) {
             let itself = *contender == "direct" && matches!(reading, super::figures::Reading::Added(_));

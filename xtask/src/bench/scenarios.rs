@@ -16,7 +16,7 @@ use super::{
         open::{self, Open},
         streams::{self, Streams},
     },
-    peers::{BENCH_KEY, GOVERNED},
+    peers::Loads,
 };
 
 /// Requests are sent again over connections that one of these has already passed.
@@ -36,7 +36,7 @@ pub(super) struct Scenario {
     pub(super) translated: bool,
     /// Also measured without any proxy: needed where a figure is "added".
     pub(super) direct: bool,
-    /// Also measured with limits, budgets and prices.
+    /// Tells what rules cost.
     pub(super) governed: bool,
     pub(super) load: Load,
 }
@@ -176,7 +176,7 @@ impl Scenario {
     pub(super) fn suits(&self, contender: &Contender) -> bool {
         if self.translated {
             contender.translating_prefix.is_some()
-        } else if contender.name == GOVERNED {
+        } else if contender.loads != Loads::All {
             self.governed
         } else {
             self.direct || contender.is_proxy()
@@ -275,7 +275,7 @@ pub(super) fn call(contender: &Contender, model: &str, prompt_bytes: usize) -> R
     let mut headers = HeaderMap::new();
     headers.insert(HOST, header(&contender.address.to_string())?);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(AUTHORIZATION, header(&format!("Bearer {BENCH_KEY}"))?);
+    headers.insert(AUTHORIZATION, header(&format!("Bearer {}", contender.key))?);
     Ok(Call {
         address: contender.address,
         path: Uri::from_static("/v1/chat/completions"),

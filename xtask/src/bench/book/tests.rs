@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::bench::peers::{GOVERNED, SUBJECT};
+use crate::bench::peers::{GOVERNED, SUBJECT, YARDSTICK};
 
 #[test]
 fn the_median_is_the_middle_or_between_the_two_in_the_middle() {

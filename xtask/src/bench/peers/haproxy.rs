@@ -3,13 +3,14 @@
 
 use std::{thread::available_parallelism, time::Duration};
 
-use super::{Peer, Prepared, Site, debian, free_address, write};
+use super::{BENCH_KEY, Loads, Peer, Prepared, Site, debian, free_address, write};
 use crate::bench::process::Launch;
 
 pub(super) const PEER: Peer = Peer {
     name: "haproxy",
     prefix: "",
     translating_prefix: None,
+    loads: Loads::All,
     rests: Duration::ZERO,
     prepare,
 };
@@ -44,6 +45,7 @@ backend provider
     let version = debian::version(&program, "-v")?;
     let log = site.folder().join("haproxy.log");
     Ok(Prepared {
+        key: BENCH_KEY.to_owned(),
         launch: Launch {
             program,
             arguments,

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::bench::peers::SUBJECT;
+use crate::bench::peers::{SUBJECT, YARDSTICK};
 
 #[test]
 fn a_row_shows_medians_ratio_target_and_verdict() {
