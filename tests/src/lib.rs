@@ -12,6 +12,7 @@ pub mod caller;
 pub mod gate;
 pub mod gateway;
 pub mod http2;
+pub mod keyed;
 pub mod ledger;
 pub mod provider;
 pub mod read;

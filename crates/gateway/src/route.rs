@@ -102,3 +102,6 @@ fn prefer_healthy(plan: &mut Plan, route: &Route, now: Now) {
         plan.prefer("unavailable", |id| !unhealthy(id));
     }
 }
+
+#[cfg(test)]
+mod tests;

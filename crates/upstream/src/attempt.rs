@@ -69,11 +69,14 @@ pub async fn open(client: &Client, attempt: Try<'_>) -> Result<Reply, Fault> {
     let (timeouts, deadline, unix, wants_stream) = (attempt.timeouts, attempt.deadline, attempt.unix, attempt.stream);
     let (door, credential) = (attempt.door, attempt.credential);
     let request = request(attempt)?;
-    let began = Instant::now();
+    // One key alone has nobody to be compared with, and pays nothing.
+    let pooled = credential
+        .filter(|_| !door.left.is_empty())
+        .map(|credential| (credential, Instant::now()));
     let sent = client.send(&door.site.origin, request, timeouts, deadline).await;
     let response = sent.map_err(|fault| transport_fault(&fault))?;
     let status = response.status();
-    if let Some(credential) = credential.filter(|_| !door.left.is_empty()) {
+    if let Some((credential, began)) = pooled {
         note_left(door, credential, response.headers(), (began, unix));
     }
     if status.is_success() {
