@@ -23,7 +23,7 @@ async fn the_first_rule_that_holds_chooses_the_model() {
     rules: [{ when: has_tools, use: [openai/lorem-7] }]",
     )
     .await;
-    let text = || json!([{"role": "user", "content": "Is an image_url a picture?"}]);
+    let text = || json!([{"role": "user", "content": "Is an image_url a picture? Say it in json."}]);
     let image = json!([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://pictures.example/a.png"}}]}]);
     let plain = rig.caller.clone();
     let rows = [

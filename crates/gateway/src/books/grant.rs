@@ -280,7 +280,7 @@ impl Grant {
         if let (UsageSource::Provider, Some(bytes)) = (source, self.text_bytes) {
             lock(&target.calibration).observe(bytes, usage.input);
         }
-        if source == UsageSource::Provider {
+        if source == UsageSource::Provider && tally.said_all() {
             target.outputs.observe(usage.output);
         }
         let price = target.price.as_deref();

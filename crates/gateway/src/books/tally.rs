@@ -1,7 +1,7 @@
 //! What an attempt has used so far: what the provider says, and until it says so, what can be counted.
 
 use tollgate_policy::ledger::UsageSource;
-use tollgate_wire::event::{Delta, Event};
+use tollgate_wire::event::{Delta, Event, Finish};
 use tollgate_wire::usage::Usage;
 
 /// Bytes of text that make a token at most: fewer than any usual text has, so that what is counted by us is not too little.
@@ -21,6 +21,8 @@ const WEB_SEARCHES_MAX: u64 = 10_000;
 pub(super) struct Tally {
     usage: Option<Usage>,
     finished: bool,
+    /// By its limit, and not because all was said.
+    cut: bool,
     text_bytes: u64,
     pieces: u64,
 }
@@ -36,7 +38,10 @@ impl Tally {
                     self.pieces += u64::from(bytes > 0);
                     self.text_bytes += bytes;
                 }
-                Event::Finish { .. } => self.finished = true,
+                Event::Finish { reason, .. } => {
+                    self.finished = true;
+                    self.cut |= *reason == Finish::Length;
+                }
                 _ => {}
             }
         }
@@ -50,6 +55,11 @@ impl Tally {
     /// True when the answer came to its end.
     pub(super) fn has_finished(&self) -> bool {
         self.finished
+    }
+
+    /// All was said: how long such answers are can be learned from it.
+    pub(super) fn said_all(&self) -> bool {
+        self.finished && !self.cut
     }
 
     /// What is to be posted. Before the answer's end a provider may have reported its input only: then the output is counted by us. So it is
