@@ -10,6 +10,7 @@ pub mod fault;
 pub mod frame;
 pub mod json;
 pub mod loss;
+pub mod outline;
 pub mod patch;
 pub mod request;
 pub mod sizes;
