@@ -1,8 +1,9 @@
-//! The chores of the repository: `cargo xtask tidy`, `test`, `bench`, `prices` and `simulate`. It knows the shape of the tree and the
+//! The chores of the repository: `cargo xtask tidy`, `test`, `bench`, `prices`, `router-train` and `simulate`. It knows the shape of the tree and the
 //! tools around it, and of the product the pure core alone, which `simulate` drives.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line speaks to its user")]
 
 mod bench;
+mod complexity;
 mod metadata;
 mod prices;
 mod simulate;
@@ -15,6 +16,8 @@ const USAGE: &str = "usage: cargo xtask COMMAND
 
   bench [--help]   measure the gateway beside other proxies, and print a table
   prices --from FILE --date DATE   write catalog/prices.txt from a list of models
+  router-train --date DAY | --print
+                   fit the complexity router's weights to catalog/complexity/data.toml, or print its prompts
   simulate [--seed N] [--seeds N] [--planted NAME]
                    drive the accounts of money from seeds, and check after every step that none is lost
   tidy [--write]   check the shape of the tree; --write adds the missing `mod` lines
@@ -30,6 +33,7 @@ fn main() -> ExitCode {
     let outcome = match command {
         "bench" => bench::run(rest),
         "prices" => prices::run(rest),
+        "router-train" => complexity::run(rest),
         "simulate" => simulate::run(rest),
         "tidy" => tidy::run(rest),
         "test" => suite::run(rest),

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod affinity;
 pub mod budgets;
 pub mod compare;
+pub mod complexity;
 pub mod estimate;
 pub mod health;
 pub mod identity;
