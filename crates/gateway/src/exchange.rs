@@ -156,6 +156,7 @@ impl Gateway {
         draft.admitted(pass.route());
         let plan = route::plan(desk, &pass, &call, dice); // ordered attempts; pure
         let plan = plan.map_err(|none| draft.undecided(pass.route(), none, &call))?;
+        draft.planned(&plan);
         draft.decided(pass.route(), &plan, &call);
         let resorts = (!pass.route().resorts.is_empty()).then(|| Arc::clone(pass.route()));
         let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once

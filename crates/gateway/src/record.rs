@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_policy::accounts::{Demand, Headroom};
+use tollgate_policy::complexity::Verdict;
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::usage::Usage;
 
@@ -80,6 +81,8 @@ pub struct Record {
     pub asked: Option<String>,
     /// The route that was taken; none for a model asked for directly.
     pub route: Option<Arc<Route>>,
+    /// How hard it was found to be, on routes that choose by it.
+    pub complexity: Option<Arc<Verdict>>,
     /// What answered.
     pub model: Option<Arc<Deployment>>,
     /// A stream was asked for.
@@ -176,6 +179,7 @@ impl Record {
             caller: None,
             asked: None,
             route: None,
+            complexity: None,
             model: None,
             stream: false,
             passthrough: false,

@@ -2,7 +2,7 @@
 //! out first, once, from targets and fallbacks alike (retries, fallbacks and substitutes choose only among what is left); then the strategy
 //! ranks; then what is unwell stands back.
 
-mod sight;
+pub mod sight;
 
 use tollgate_policy::plan::{Choices, Dice, Dropped, Plan};
 use tollgate_policy::retry::Trigger;
@@ -60,6 +60,9 @@ pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result
     let Some(mut plan) = Plan::of(choices, reason) else {
         return Err(nobody_left(route, "nobody is left").into());
     };
+    if let Some(verdict) = view.verdict() {
+        plan.judged(verdict);
+    }
     if route.on_loss == OnLoss::Avoid && plan.attempts().len() > 1 {
         prefer_lossless(&mut plan, route, call)?;
     }

@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::complexity::Verdict;
+
 /// Why something was chosen, moved back or left out: a word for headers and records, perhaps with a detail behind a colon.
 pub type Reason = Cow<'static, str>;
 
@@ -80,16 +82,17 @@ impl Choices {
 }
 
 /// The deployments to be tried, best first; never empty. It is handed from stage to stage, and cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Plan(Arc<Body>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 struct Body {
     attempts: Vec<DeploymentId>,
     first_choice: DeploymentId,
     passed_over: Option<&'static str>,
     reason: Reason,
     dropped: Vec<Dropped>,
+    verdict: Option<Arc<Verdict>>,
 }
 
 impl Plan {
@@ -109,6 +112,7 @@ impl Plan {
             passed_over: None,
             reason: Reason::Borrowed(""),
             dropped: Vec::new(),
+            verdict: None,
         })))
     }
 
@@ -126,6 +130,17 @@ impl Plan {
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.0.reason
+    }
+
+    /// How hard the request was found to be, where a strategy asked.
+    #[must_use]
+    pub fn verdict(&self) -> Option<&Arc<Verdict>> {
+        self.0.verdict.as_ref()
+    }
+
+    /// Keeps how hard the request was found to be.
+    pub fn judged(&mut self, verdict: Arc<Verdict>) {
+        Arc::make_mut(&mut self.0).verdict = Some(verdict);
     }
 
     /// What is not in it, and why.

@@ -9,6 +9,7 @@
 )]
 
 mod breaker;
+mod complexity;
 mod crash;
 mod descriptors;
 mod fallback;

@@ -16,6 +16,7 @@ mod models;
 mod patterns;
 mod providers;
 mod resorts;
+mod router;
 mod routes;
 mod routing;
 mod rules;
@@ -37,6 +38,7 @@ pub(super) fn check(raw: &Raw, (document, written, text): (&Document, &Document,
     providers::check(&mut context);
     models::check(&mut context);
     routes::check(&mut context);
+    router::check(&mut context);
     rules::check(&mut context);
     access::check(&mut context);
     callers::check(&mut context);

@@ -12,6 +12,7 @@ pub mod resorts;
 pub mod snapshot;
 pub mod spending;
 pub mod stored;
+mod tiers;
 pub mod units;
 
 mod callers;

@@ -16,11 +16,13 @@ pub use super::units::{
 
 mod callers;
 mod resorts;
+mod router;
 mod routing;
 mod rules;
 
 pub use callers::{Claims, Issuer, Scope, User};
 pub use resorts::{LastResort, LastResorts, Reduce};
+pub use router::{Router, Tiers};
 pub use routing::{Rule, Sticky};
 pub use rules::{Alerts, Budget, Durability, Ledger, Limit, OnExceed, OnExceedMap, OnExceedWord, Price, Spending, Webhook, Weekday};
 
@@ -56,6 +58,8 @@ pub struct Raw {
     /// What applications ask for, by name: which models serve it, and what happens when one fails.
     #[schemars(example = serde_json::json!({"support-chat": {"targets": [{"model": "openai/gpt-4o"}]}}))]
     pub routes: BTreeMap<String, Route>,
+    /// How requests are judged where a route's strategy is `complexity`.
+    pub router: Router,
     /// How much may be asked for, in calls, tokens and calls at the same time.
     #[schemars(example = serde_json::json!([{"name": "fair use", "per": ["user"], "requests": "1000/hour"}]))]
     pub limits: Vec<Limit>,
@@ -96,6 +100,7 @@ impl Default for Raw {
             providers: BTreeMap::new(),
             models: BTreeMap::new(),
             routes: BTreeMap::new(),
+            router: Router::default(),
             limits: Vec::new(),
             budgets: Vec::new(),
             spending: Spending::default(),
@@ -252,7 +257,7 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 #[schemars(
     extend("x-not-yet" = [
-        "risk", "label", "shadow", "hedge", "breaker", "guardrails", "cache", "tiers"
+        "risk", "label", "shadow", "hedge", "breaker", "guardrails", "cache"
     ]),
     example = serde_json::json!({"strategy": "pinned", "targets": [{"model": "openai/gpt-4o"}]})
 )]
@@ -274,10 +279,13 @@ pub struct Route {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1), example = serde_json::json!([{"when": "input_tokens < 400", "use": ["openai/gpt-4o-mini"]}, {"use": ["openai/gpt-4o"]}]))]
     pub rules: Vec<Rule>,
-    /// The models that serve the route: one for `pinned`, none for `rules`, any number for the others.
+    /// The models that serve the route: one for `pinned`, none for `rules` and for `complexity`, whose models are in `tiers`, any number for the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1), example = serde_json::json!([{"model": "openai/gpt-4o"}]))]
     pub targets: Vec<Target>,
+    /// Models by the strength that a request needs, for `complexity`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<Tiers>,
     /// Models to try in this order when the chosen target fails.
     #[serde(default)]
     #[schemars(example = serde_json::json!(["anthropic/claude-sonnet-4-5"]))]
@@ -312,7 +320,6 @@ fn fallback_on() -> Vec<FallbackOn> {
 /// How a target is chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-not-yet" = ["complexity"]))]
 pub enum Strategy {
     /// Always the one target.
     #[default]
@@ -328,6 +335,8 @@ pub enum Strategy {
     LeastBusy,
     /// Those that the first rule under `rules` names whose condition holds.
     Rules,
+    /// By how hard the request is, as a small classifier sees it: see `tiers`.
+    Complexity,
 }
 
 /// One model that serves a route.

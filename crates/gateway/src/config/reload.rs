@@ -220,14 +220,26 @@ impl Reloader {
         watcher
             .watch(&folder, RecursiveMode::NonRecursive)
             .map_err(|error| format!("cannot watch {}: {error}", folder.display()))?;
+        // Weights of its own folder are followed as well; those that a later config names elsewhere, from the next start on.
+        let weights = self.started_with.raw.router.weights.as_ref().and_then(|file| {
+            let path = folder.join(&file.0);
+            path.parent().map(Path::to_owned)
+        });
+        if let Some(weights) = weights.filter(|path| *path != folder) {
+            watcher
+                .watch(&weights, RecursiveMode::NonRecursive)
+                .map_err(|error| format!("cannot watch {}: {error}", weights.display()))?;
+        }
         let thread = std::thread::Builder::new().name("config".into()).spawn(move || {
-            let mut seen = Some(self.started_with.text.clone());
+            let mut seen = Some((self.started_with.text.clone(), self.weights()));
             // The first look is for an edit between the start and the watch.
             loop {
                 let text = super::text_of(&self.path);
-                if text.as_ref().ok() != seen.as_ref() {
-                    seen = text.as_ref().ok().cloned();
+                let found = text.as_ref().ok().map(|text| (text.clone(), self.weights()));
+                if found != seen {
                     self.take(text);
+                    // Asked again: another text may name another file.
+                    seen = found.map(|(text, _)| (text, self.weights()));
                 }
                 if changes.recv().is_err() {
                     return;
@@ -238,6 +250,12 @@ impl Reloader {
         });
         thread.map_err(|error| format!("cannot start the thread that watches the config file: {error}"))?;
         Ok(Watching { _watcher: watcher })
+    }
+
+    /// What the file of weights holds that the config in use names; `None`: it names none.
+    fn weights(&self) -> Option<String> {
+        let file = self.current.raw().router.weights?;
+        self.current.with_world(|world| file.text(world).ok())
     }
 
     /// Takes a text into use, or says why not.

@@ -6,6 +6,7 @@ use tollgate_policy::affinity::{Affinity, Sticky};
 use tollgate_policy::estimate::Outputs;
 use tollgate_policy::plan::{Candidate, DeploymentId};
 use tollgate_policy::rules::Condition;
+use tollgate_policy::strategies::complexity::Tiers;
 use tollgate_policy::strategies::rules::Rule;
 use tollgate_policy::strategies::{self, Settings, Strategy};
 
@@ -81,13 +82,14 @@ pub(super) fn pinned() -> Box<dyn Strategy> {
 }
 
 /// The strategy of a route.
-pub(super) fn strategy(raw: &raw::Route, rules: Vec<Rule>, targets: &[Arc<Target>]) -> Box<dyn Strategy> {
+pub(super) fn strategy(raw: &raw::Route, (rules, tiers): (Vec<Rule>, Option<Tiers>), targets: &[Arc<Target>]) -> Box<dyn Strategy> {
     let name = match raw.strategy {
         raw::Strategy::Pinned => "pinned",
         raw::Strategy::Weighted => "weighted",
         raw::Strategy::Cheapest => "cheapest",
         raw::Strategy::Fastest => "fastest",
         raw::Strategy::LeastBusy => "least_busy",
+        raw::Strategy::Complexity => "complexity",
         raw::Strategy::Rules => "rules",
     };
     let of_targets = raw.targets.iter().find_map(|target| target.sticky);
@@ -95,6 +97,7 @@ pub(super) fn strategy(raw: &raw::Route, rules: Vec<Rule>, targets: &[Arc<Target
         sticky: raw.sticky.or(of_targets).map(sticky),
         salts: targets.iter().map(|target| Affinity::of(&target.deployment.name)).collect(),
         rules,
+        tiers,
     };
     strategies::by_name(name).map_or_else(pinned, |entry| (entry.build)(&settings))
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use tollgate_policy::complexity::Weights;
 use tollgate_policy::estimate::{Calibration, Outputs};
 use tollgate_policy::key::Peppers;
 use tollgate_policy::plan::{Candidate, DeploymentId};
@@ -22,7 +23,7 @@ use super::resorts::{self, OnLimit};
 use super::routing::Ranks;
 use super::spending::{self, Spending, Typed};
 use super::stored::Stored;
-use super::{Raw, World, callers, raw, routing};
+use super::{Raw, World, callers, raw, routing, tiers};
 use crate::identify::token::Issuers;
 
 /// Names of the form `provider/upstream-model` that were asked for and are kept built; then all are forgotten and built anew.
@@ -51,6 +52,8 @@ pub struct Snapshot {
     names: Arc<HashMap<String, Asked>>,
     providers: Arc<HashMap<String, Provider>>,
     direct: Arc<RwLock<HashMap<String, Arc<Route>>>>,
+    /// What routes with tiers judge requests by.
+    weights: Option<Arc<Weights>>,
 }
 
 /// What a name stands for.
@@ -210,6 +213,7 @@ impl Snapshot {
             names: Arc::default(),
             providers: Arc::new(built),
             direct: Arc::default(),
+            weights: tiers::weights(raw, world)?,
         };
         snapshot.add_models(raw)?;
         snapshot.add_routes(raw)?;
@@ -233,6 +237,7 @@ impl Snapshot {
             names: Arc::clone(&self.names),
             providers: Arc::clone(&self.providers),
             direct: Arc::clone(&self.direct),
+            weights: self.weights.clone(),
         })
     }
 
@@ -339,14 +344,20 @@ impl Snapshot {
             let target = found.targets.first().ok_or_else(|| BuildError::missing("target", model))?;
             Ok(ranks.number(target))
         };
-        let candidates = routing::candidates(raw, &mut number)?;
+        let (candidates, tiers) = match (&raw.tiers, &self.weights) {
+            (Some(tiers), Some(weights)) => {
+                let (candidates, tiers) = tiers::numbered(tiers, weights, &mut number)?;
+                (candidates, Some(tiers))
+            }
+            _ => (routing::candidates(raw, &mut number)?, None),
+        };
         let rules = routing::rules(raw, &mut number)?;
         let fallbacks = raw.fallbacks.iter().map(|model| number(model)).collect::<Result<Vec<_>, _>>()?;
         let Ranks { targets } = ranks;
         Ok(Route {
             name: name.to_owned(),
             named: true,
-            strategy: routing::strategy(raw, rules, &targets),
+            strategy: routing::strategy(raw, (rules, tiers), &targets),
             candidates,
             fallbacks,
             fallback_on: raw.fallback_on.iter().map(|on| trigger(*on)).collect(),

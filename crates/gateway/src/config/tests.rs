@@ -13,6 +13,7 @@ mod example;
 mod limits;
 mod names;
 mod resorts;
+mod router;
 mod routes;
 mod rules;
 mod structure;

@@ -5,12 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 mod calendar;
+mod file;
 mod network;
 mod places;
 mod quantity;
 mod secret;
 
 pub use calendar::{Window, Zone};
+pub use file::FileRef;
 pub use network::{Address, Auth, BaseUrl, IpRange};
 pub(super) use places::is_tag;
 pub use places::{Database, Dimension, HookUrl};
@@ -55,6 +57,7 @@ pub(super) static FORMATS: &[Format] = &[
     (Auth::FORMAT, |text| Auth::parse(text).map(drop)),
     (IpRange::FORMAT, |text| IpRange::parse(text).map(drop)),
     (SecretRef::FORMAT, |text| SecretRef::parse(text).map(drop)),
+    (FileRef::FORMAT, |text| FileRef::parse(text).map(drop)),
     (Rate::FORMAT, |text| Rate::parse(text).map(drop)),
     (Money::FORMAT, |text| Money::parse(text).map(drop)),
     (Share::FORMAT, |text| Share::parse(text).map(drop)),

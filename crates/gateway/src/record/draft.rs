@@ -194,6 +194,11 @@ impl Draft {
         none.fault
     }
 
+    /// What was planned for it.
+    pub fn planned(&mut self, plan: &Plan) {
+        self.record.complexity = plan.verdict().cloned();
+    }
+
     /// What the call may cost is held.
     pub fn granted(&mut self, grant: Grant) {
         self.grant = Some(Box::new(grant));

@@ -1,5 +1,7 @@
 //! A record as one line of JSON, written by hand: it is written for every exchange, and a serialiser costs several times as much.
 
+mod complexity;
+
 use std::time::Duration;
 
 use tollgate_wire::json;
@@ -23,6 +25,9 @@ pub fn write(out: &mut Vec<u8>, record: &Record) {
     }
     text(out, b",\"asked\":", record.asked.as_deref());
     text(out, b",\"route\":", record.route_name());
+    if let Some(verdict) = &record.complexity {
+        complexity::write(out, verdict);
+    }
     text(out, b",\"model\":", record.model_name());
     flag(out, b",\"stream\":", record.stream);
     flag(out, b",\"passthrough\":", record.passthrough);

@@ -1,12 +1,16 @@
 //! How a route ranks its targets: the registry of strategies. One file per strategy; each is built once per route when a config is loaded.
 
+use std::sync::Arc;
+
 use crate::affinity::Sticky;
+use crate::complexity::{Verdict, Weights};
 use crate::money::NanoUsd;
 use crate::plan::{Candidate, DeploymentId, Dice, Reason};
 use crate::rules::Facts;
 use crate::vitals::Vital;
 
 pub mod cheapest;
+pub mod complexity;
 pub mod fastest;
 pub mod least_busy;
 pub mod pinned;
@@ -27,6 +31,9 @@ pub trait Sight {
 
     /// A number for whom or what the call is about; `None`: it does not say.
     fn affinity(&self, by: Sticky) -> Option<u64>;
+
+    /// How hard the request is by those weights, of two tiers or of three.
+    fn complexity(&self, weights: &Weights, three: bool) -> Arc<Verdict>;
 }
 
 /// A way to rank the targets of a route. Pure: dice, and what is known of the call, are arguments.
@@ -45,6 +52,8 @@ pub struct Settings {
     pub salts: Vec<u64>,
     /// Rules, the first that holds wins.
     pub rules: Vec<rules::Rule>,
+    /// Models by the strength that a request needs, where the route has tiers.
+    pub tiers: Option<complexity::Tiers>,
 }
 
 /// A strategy by its name in config.
@@ -64,6 +73,7 @@ pub static STRATEGIES: &[Entry] = &[
     cheapest::ENTRY,
     fastest::ENTRY,
     least_busy::ENTRY,
+    complexity::ENTRY,
     rules::ENTRY,
 ];
 
@@ -84,6 +94,7 @@ fn shuffle(candidates: &mut [Candidate], dice: &mut Dice) {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::complexity::{Ask, Features};
 
     /// A call of which so much is known; nothing by default.
     #[derive(Default)]
@@ -92,6 +103,7 @@ pub(crate) mod tests {
         pub(crate) vitals: Vec<Vital>,
         pub(crate) costs: Vec<Option<NanoUsd>>,
         pub(crate) affinity: Option<u64>,
+        pub(crate) text: &'a str,
     }
 
     impl Sight for Seen<'_> {
@@ -109,6 +121,10 @@ pub(crate) mod tests {
 
         fn affinity(&self, _: Sticky) -> Option<u64> {
             self.affinity
+        }
+
+        fn complexity(&self, weights: &Weights, three: bool) -> Arc<Verdict> {
+            Arc::new(weights.judge(Features::of(&Ask::about(self.text)), three))
         }
     }
 

@@ -1,6 +1,7 @@
 //! The models of ours, and what a reference to a model may be: a name of ours, or `provider/upstream-model`.
 
 use super::super::document::Path;
+use super::super::raw::Route;
 use super::super::suggest::{did_you_mean, listed, nearest};
 use super::super::units::{Complaint, shown};
 use super::Context;
@@ -65,10 +66,7 @@ impl Context<'_> {
 
     fn model_remedy(&self, reference: &str) -> String {
         let raw = self.raw;
-        let elsewhere = raw.routes.values().flat_map(|route| {
-            let targets = route.targets.iter().map(|target| target.model.as_str());
-            targets.chain(route.fallbacks.iter().map(String::as_str))
-        });
+        let elsewhere = raw.routes.values().flat_map(Route::models).map(String::as_str);
         if let Some(near) = did_you_mean(reference, self.names.models.iter().map(String::as_str)) {
             return near;
         }

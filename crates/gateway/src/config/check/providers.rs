@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::MOCK;
 use super::super::document::Path;
-use super::super::raw::Provider;
+use super::super::raw::{Provider, Route};
 use super::super::suggest::nearest;
 use super::super::units::Auth;
 use super::Context;
@@ -114,8 +114,5 @@ fn is_used(context: &Context<'_>, name: &str) -> bool {
         .values()
         .map(|team| &team.models)
         .chain(raw.keys.iter().filter_map(|key| key.models.as_ref()));
-    raw.models.values().any(|model| model.provider == name)
-        || routes.clone().flat_map(|route| &route.fallbacks).any(is_of)
-        || routes.flat_map(|route| &route.targets).any(|target| is_of(&target.model))
-        || lists.flatten().any(is_of)
+    raw.models.values().any(|model| model.provider == name) || routes.flat_map(Route::models).any(is_of) || lists.flatten().any(is_of)
 }

@@ -15,7 +15,8 @@ pub(super) fn check(context: &mut Context<'_>) {
         if context.names.models.contains(name) {
             context.error_at_key(&path, format!("\"{name}\" is both a route and a model"), "rename one of the two");
         }
-        targets(context, &path, route);
+        let tiered = super::router::tiers(context, &path, route);
+        targets(context, &path, route, tiered);
         routing::check(context, &path, route);
         fallbacks(context, &path, name, route);
         timeouts(context, &path.key("timeouts"), &route.timeouts);
@@ -35,7 +36,7 @@ pub(super) fn check(context: &mut Context<'_>) {
     }
 }
 
-fn targets(context: &mut Context<'_>, path: &Path, route: &Route) {
+fn targets(context: &mut Context<'_>, path: &Path, route: &Route, tiered: bool) {
     let list = path.key("targets");
     for (index, target) in route.targets.iter().enumerate() {
         let path = list.index(index).key("model");
@@ -47,6 +48,13 @@ fn targets(context: &mut Context<'_>, path: &Path, route: &Route) {
                 "add the two weights up in one",
             );
         }
+    }
+    if tiered {
+        return;
+    }
+    if route.targets.is_empty() && !context.was_pruned(path, "targets") {
+        context.error(path, "\"targets\" is missing", "add targets: [{ model: openai/gpt-4o }]");
+        return;
     }
     if !context.document.is_whole(&list) || context.was_pruned(path, "strategy") {
         return;

@@ -31,7 +31,7 @@ frobnicate: 1
             9:15 teams.t.route: unknown key "route"; did you mean "routes"?
             10:8 keys[0]: "secret" is missing; add secret: env:SUPPORT_KEY
             10:28 keys[0].secrets: unknown key "secrets"; did you mean "secret"?
-            11:1 frobnicate: unknown key "frobnicate"; known here: listen, admin, data_dir, database, ledger, shared_state, server, time_zone, providers, models, routes, limits, budgets, spending, alerts, teams, users, issuers, keys
+            11:1 frobnicate: unknown key "frobnicate"; known here: listen, admin, data_dir, database, ledger, shared_state, server, time_zone, providers, models, routes, router, limits, budgets, spending, alerts, teams, users, issuers, keys
         "#]],
     );
 }
@@ -102,7 +102,8 @@ teams: { t: { models: ["*"], label: public } }
             12:5 routes.chat.breaker: "breaker" is not yet supported; leave it out for now
             13:5 routes.chat.guardrails: "guardrails" is not yet supported; leave it out for now
             14:5 routes.chat.cache: "cache" is not yet supported; leave it out for now
-            15:5 routes.chat.tiers: "tiers" is not yet supported; leave it out for now
+            15:5 routes.chat.tiers: "complex" is missing; add complex: [openai/gpt-4o]
+            15:5 routes.chat.tiers: "simple" is missing; add simple: [openai/gpt-4o-mini]
             16:5 routes.chat.rules: the list is empty; write for example [{ when: input_tokens < 400, use: [openai/gpt-4o-mini] }, { use: [openai/gpt-4o] }]
             17:19 routes.chat.fallback_on[0]: "invalid_output" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
             17:35 routes.chat.fallback_on[1]: "over_cost" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
@@ -173,7 +174,7 @@ keys: { a: env:SUPPORT_KEY }
             6:14 models.a: expected a map, found text; write for example { provider: openai, upstream_model: gpt-4o }
             7:19 routes.chat.purpose: expected text, found a list
             7:40 routes.chat.owner: expected text, found a number; put it in quotes
-            7:53 routes.chat.strategy: expected one of pinned, weighted, cheapest, fastest, least_busy, rules, found a number
+            7:53 routes.chat.strategy: expected one of pinned, weighted, cheapest, fastest, least_busy, rules, complexity, found a number
             7:56 routes.chat.targets: expected a list, found a map; write for example [{ model: openai/gpt-4o }]
             8:1 keys: expected a list, found a map; write for example [{ name: support-backend, team: support, secret: env:SUPPORT_KEY }]
         "#]],

@@ -104,7 +104,7 @@ fn is_variable_name(name: &str) -> bool {
 }
 
 /// An I/O error in plain words, without the platform's error number.
-fn describe(error: &std::io::Error) -> String {
+pub(super) fn describe(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file".to_owned(),
         std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
