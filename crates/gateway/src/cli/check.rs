@@ -8,7 +8,7 @@ use tollgate_upstream::providers::Catalog;
 
 use crate::config::reload::{State, Surroundings};
 use crate::config::stored::Stored;
-use crate::config::{Checked, Problem, Severity, text_of};
+use crate::config::{Checked, Problem, Raw, Severity, text_of};
 
 /// Checks a file. Warnings are shown and are no failure.
 ///
@@ -43,6 +43,18 @@ pub(super) fn check(path: &Path, json: bool) -> Result<(), String> {
         1 => Err(format!("{} has a problem", path.display())),
         n => Err(format!("{} has {n} problems", path.display())),
     }
+}
+
+/// What a config says.
+///
+/// # Errors
+/// When it is not valid.
+pub(super) fn raw(path: &Path, text: &str) -> Result<Raw, String> {
+    let checked = surroundings(path)?.check(text);
+    checked.raw.ok_or_else(|| {
+        let shown = path.display();
+        format!("{shown} is not valid; tollgate check {shown} says why")
+    })
 }
 
 /// All that the rules find, and behind them what only building finds.

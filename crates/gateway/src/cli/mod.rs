@@ -9,6 +9,7 @@ mod keys;
 mod ledger;
 mod mock;
 mod openapi;
+mod router;
 mod run;
 mod spend;
 mod table;
@@ -59,6 +60,9 @@ enum Command {
     /// Check the audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Judge requests as the complexity router does, and fit its weights to your own records
+    #[command(subcommand)]
+    Router(router::RouterCommand),
     /// Print the OpenAPI document of the admin API
     Openapi,
 }
@@ -121,6 +125,7 @@ pub fn main() -> ExitCode {
         Some(Command::Spend(arguments)) => spend::run(&arguments),
         Some(Command::Ledger(command)) => ledger::run(&command),
         Some(Command::Audit(command)) => audit::run(&command),
+        Some(Command::Router(command)) => router::run(command),
         Some(Command::Openapi) => openapi::run(),
     };
     match done {
