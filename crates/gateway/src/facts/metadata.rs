@@ -37,7 +37,9 @@ pub(super) fn of_header(headers: &HeaderMap) -> Result<Vec<Pair>, Fault> {
             wrong(&format!("has \"{shown}\", which is no short text"))
         })
     });
-    pairs.collect()
+    let mut pairs = pairs.collect::<Result<Vec<Pair>, Fault>>()?;
+    pairs.sort();
+    Ok(pairs)
 }
 
 /// The header's pairs and the body's; the header's stand above.
