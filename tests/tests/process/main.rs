@@ -12,6 +12,7 @@ mod breaker;
 mod complexity;
 mod crash;
 mod descriptors;
+mod explain;
 mod fallback;
 mod faults_below_http;
 mod faults_of_answers;
