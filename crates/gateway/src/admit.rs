@@ -30,7 +30,7 @@ use ask::Ask;
 pub use ask::range;
 pub(crate) use demand::Needs;
 use demand::{scoped, subject};
-pub use look::{Outlook, look, outlook, passed_over};
+pub use look::{Look, Outlook, look, outlook, passed_over};
 use queue::Waiting;
 
 /// What stages 3 and 6 look at.

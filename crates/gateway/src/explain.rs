@@ -14,11 +14,12 @@ use serde_json::Value;
 use tollgate_policy::accounts::{self, Measure, RuleAt};
 use tollgate_policy::money::NanoUsd;
 use tollgate_policy::plan::Dice;
+use tollgate_policy::resorts::Resort;
 use tollgate_policy::rules::{self, Facts, Shown};
 use tollgate_policy::scopes::Dimension;
 use tollgate_wire::fault::Fault;
 
-use crate::admit::{self, Desk, Outlook, Pass};
+use crate::admit::{self, Desk, Look, Outlook, Pass};
 use crate::clock::{self, Now};
 use crate::config::snapshot::{Route, Snapshot};
 use crate::config::spending::Spending;
@@ -59,7 +60,7 @@ pub fn forecast(desk: Desk<'_>, call: &Call, seed: Option<u64>, reader: Reader) 
     };
     let admitted = admit::switched(&desk.switches.load(), &desk.caller.subject()).and_then(|()| admit::look(desk, call));
     match admitted {
-        Ok(pass) => of_pass(desk, (pass, call), seed, (reader, &mut explanation)),
+        Ok(look) => of_look(desk, (look, call), seed, (reader, &mut explanation)),
         Err(fault) => explanation.verdict = refused(&fault),
     }
     explanation
@@ -76,11 +77,12 @@ fn not_let_in(fault: &Fault, config: &Snapshot, now: Now) -> Explanation {
     }
 }
 
-fn of_pass(desk: Desk<'_>, (pass, call): (Pass, &Call), seed: Option<u64>, (reader, into): (Reader, &mut Explanation)) {
-    let route = std::sync::Arc::clone(pass.route());
+fn of_look(desk: Desk<'_>, (look, call): (Look, &Call), seed: Option<u64>, (reader, into): (Reader, &mut Explanation)) {
+    let route = std::sync::Arc::clone(look.pass().route());
     into.route = route.named.then(|| route.name.clone());
     into.facts = known(&facts::of(desk, &route, call));
-    let (fall, shares) = fall(desk, (&pass, call), seed);
+    into.last_resorts = route.resorts.iter().map(resort).collect();
+    let (fall, shares) = fall(desk, (look.pass(), call), seed);
     into.shares = shares;
     into.order.by_dice = fall.by_dice;
     let planned = Planned { desk, call, route: &route };
@@ -97,7 +99,7 @@ fn of_pass(desk: Desk<'_>, (pass, call): (Pass, &Call), seed: Option<u64>, (read
         passed_over: plan.passed_over().map(str::to_owned),
         by_dice: fall.by_dice,
     };
-    match admit::outlook(desk, pass, plan.clone(), call) {
+    match admit::outlook(desk, look, plan.clone(), call) {
         Ok(outlook) => {
             into.order.passed_over = outlook.plan.passed_over().map(str::to_owned);
             into.candidates = planned.of(&plan, &outlook);
@@ -213,6 +215,15 @@ fn known(facts: &Facts<'_>) -> BTreeMap<String, Value> {
         (name.to_owned(), value)
     });
     known.collect()
+}
+
+fn resort(resort: &Resort) -> String {
+    match resort {
+        Resort::Reduce(tokens) => format!("the same once more, for at most {tokens} tokens"),
+        Resort::Queue(longest) => format!("a wait of up to {} s for one to recover", longest.as_secs()),
+        Resort::Route(name) => format!("the route {name}"),
+        Resort::Message(_) => "a fixed message".to_owned(),
+    }
 }
 
 /// The name of the route, where one was asked for.

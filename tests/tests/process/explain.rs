@@ -16,7 +16,8 @@ const ROUTES: &str = "  \
     dice: { strategy: weighted, targets: [{ model: openai/echo, weight: 60 }, { model: anthropic/echo, weight: 30 }, \
       { model: openai/lorem-1, weight: 10 }, { model: openai/lorem-2, weight: 0 }], fallbacks: [anthropic/lorem-1] }\n  \
     falls: { targets: [{ model: openai/status-503 }], fallbacks: [anthropic/echo], retry: { attempts: 2 } }\n  \
-    priced: { targets: [{ model: cheap }] }\n";
+    priced: { targets: [{ model: cheap }] }\n  \
+    ruled: { strategy: rules, rules: [{ when: 'task == \"triage\"', use: [openai/lorem-1] }, { use: [anthropic/echo, openai/echo] }] }\n";
 
 const MODELS: &str = "  cheap: { provider: openai, upstream_model: echo, price: { input: 1, output: 2 } }\n  \
     dear: { provider: openai, upstream_model: lorem-3, price: { input: 1000, output: 100000 } }\n";
@@ -90,6 +91,18 @@ async fn what_is_explained_is_what_happens() {
         (&left_out[0]["model"], &left_out[0]["why"]),
         (&json!("openai/lorem-2"), &json!("weight 0: it is given no calls"))
     );
+    // The rule that decides is named.
+    let body = Dialect::OpenAi.ask("ruled", "x", false);
+    for (task, model) in [("triage", "openai/lorem-1"), ("else", "anthropic/echo")] {
+        let caller = rig.caller.clone().with("x-tollgate-task", task);
+        let explanation = explain(&caller, "/v1/explain", &body).await;
+        let answer = caller.post("/v1/chat/completions", &body).await;
+        assert_eq!((first(&explanation), answer.header("x-tollgate-model")), (model, model), "{explanation:#}");
+        assert_eq!((&explanation["facts"]["task"], &explanation["order"]["by_dice"]), (&json!(task), &json!(false)));
+        let reason = explanation["order"]["reason"].as_str().unwrap();
+        assert!(reason.contains("rule"), "{reason}");
+        assert_eq!(reason.contains("triage"), task == "triage", "{reason}");
+    }
     // What the breaker rests is passed over, here as there.
     for _ in 0..6 {
         rig.caller.ask(Dialect::OpenAi, "falls", false).await;

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tollgate_policy::accounts::{Demand, Part, RuleAt, Standing};
+use tollgate_policy::accounts::{Demand, Denied, Met, Part, RuleAt, Standing};
 use tollgate_policy::plan::Plan;
 use tollgate_wire::fault::Fault;
 
 use super::ask::{Ask, Weighed};
-use super::{Desk, Pass, permitted, rights, scoped, subject, substitute, unblocked};
-use crate::books::NotReserved;
+use super::{Desk, Pass, permitted, queue, rights, scoped, subject, substitute, unblocked};
+use crate::books::{NotReserved, Stage};
 use crate::clock;
 use crate::config::snapshot::{Route, Target};
 use crate::facts;
@@ -34,29 +34,47 @@ pub struct Outlook {
     pub refusal: Option<(Fault, Option<Duration>)>,
 }
 
-/// What a caller would be admitted to. Nothing can be reserved with that pass.
+/// What a caller would be admitted to.
+pub struct Look {
+    /// Nothing can be reserved with it.
+    pass: Pass,
+    downgraded: Option<String>,
+    /// Why it would not be let in now.
+    refused: Option<NotReserved>,
+}
+
+impl Look {
+    /// With which a plan is made.
+    #[must_use]
+    pub fn pass(&self) -> &Pass {
+        &self.pass
+    }
+}
+
+/// What a caller would be admitted to.
 ///
 /// # Errors
 /// NotFound, Forbidden: before the call would be counted.
-pub fn look(desk: Desk<'_>, call: &Call) -> Result<Pass, Fault> {
+pub fn look(desk: Desk<'_>, call: &Call) -> Result<Look, Fault> {
     let route = permitted(desk, call)?;
-    let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
-    let subject = subject(desk.caller, &route, &tags);
-    let met = scoped(desk, &subject, Part::Call, || facts::of(desk, &route, call)).met();
-    Ok(Pass {
-        route,
-        entrance: None,
-        met,
-    })
+    let (met, denied) = would_enter(desk, &route, call);
+    if let Some(denied) = &denied {
+        for substitute in substitute::at_entrance(desk, call, denied, &route) {
+            let route = substitute.planned.0;
+            let (met, None) = would_enter(desk, &route, call) else { continue };
+            return Ok(Look::of(route, met, (Some(substitute.reason), None)));
+        }
+    }
+    Ok(Look::of(route, met, (None, denied.map(NotReserved::Denied))))
 }
 
 /// What would become of a plan that was made for that pass.
 ///
 /// # Errors
 /// Forbidden, where nothing of it has a price.
-pub fn outlook(desk: Desk<'_>, pass: Pass, plan: Plan, call: &Call) -> Result<Outlook, Fault> {
+pub fn outlook(desk: Desk<'_>, look: Look, plan: Plan, call: &Call) -> Result<Outlook, Fault> {
+    let Look { pass, downgraded, refused } = look;
     let route = Arc::clone(&pass.route);
-    let entered = would_enter(desk, &pass, call);
     let plan = rights::priced(&route, plan)?;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
     let ask = Ask::new(desk, call, &tags, pass, String::new());
@@ -79,19 +97,19 @@ pub fn outlook(desk: Desk<'_>, pass: Pass, plan: Plan, call: &Call) -> Result<Ou
         })
         .unwrap_or_default();
     let (route, plan) = chosen;
-    let (plan, refusal) = match (entered, held) {
-        (Err(why), Ok(rest)) => (rest, Some(why)),
-        (Err(why), Err(_)) | (Ok(()), Err(why)) => (plan, Some(why)),
-        (Ok(()), Ok(rest)) => (rest, None),
+    let (plan, refusal) = match (refused, held) {
+        (refused, Ok(rest)) => (rest, refused),
+        (Some(why), Err(_)) | (None, Err(why)) => (plan, Some(why)),
     };
+    let refusal = refusal.map(|why| told(desk, &route, &why));
     Ok(Outlook {
         route,
         plan,
-        downgraded: reason,
+        downgraded: reason.or(downgraded),
         demand,
         cap,
         met,
-        refusal: refusal.map(|why| told(desk, &why)),
+        refusal,
     })
 }
 
@@ -101,12 +119,15 @@ pub fn passed_over(desk: Desk<'_>, route: &Route, target: &Target, call: &Call) 
     unblocked(desk, route, target, call).err()
 }
 
-fn would_enter(desk: Desk<'_>, pass: &Pass, call: &Call) -> Result<(), NotReserved> {
+/// The accounts that a call meets at the entrance, and the one that would not let it in.
+fn would_enter(desk: Desk<'_>, route: &Arc<Route>, call: &Call) -> (Met, Option<Box<Denied>>) {
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
-    let subject = subject(desk.caller, &pass.route, &tags);
-    let scoped = scoped(desk, &subject, Part::Call, || facts::of(desk, &pass.route, call));
+    let subject = subject(desk.caller, route, &tags);
+    let scoped = scoped(desk, &subject, Part::Call, || facts::of(desk, route, call));
     let key = desk.caller.key_id().zip(desk.caller.max_concurrency());
-    desk.books.would_enter(desk.now, &scoped, key).map_err(NotReserved::Denied)
+    let behind = queue::behind(desk, (route, Stage::Entrance), &[&scoped]);
+    let denied = behind.or_else(|| desk.books.would_enter(desk.now, &scoped, key).err());
+    (scoped.met(), denied)
 }
 
 /// What would be left of a plan: without the deployments before the first that has room.
@@ -120,11 +141,24 @@ fn would_hold(ask: &Ask<'_>, (route, plan): &(Arc<Route>, Plan)) -> Result<Plan,
     })
 }
 
-fn told(desk: Desk<'_>, why: &NotReserved) -> (Fault, Option<Duration>) {
-    let spending = &desk.config.spending;
+fn told(desk: Desk<'_>, route: &Route, why: &NotReserved) -> (Fault, Option<Duration>) {
     let waits = match why {
-        NotReserved::Denied(denied) => spending.queue(denied.rule),
+        NotReserved::Denied(denied) => queue::longest_for(desk, route, denied),
         _ => None,
     };
-    (refusal::fault(why, spending.status), waits)
+    (refusal::fault(why, desk.config.spending.status), waits)
+}
+
+impl Look {
+    fn of(route: Arc<Route>, met: Met, (downgraded, refused): (Option<String>, Option<NotReserved>)) -> Self {
+        Self {
+            pass: Pass {
+                route,
+                entrance: None,
+                met,
+            },
+            downgraded,
+            refused,
+        }
+    }
 }

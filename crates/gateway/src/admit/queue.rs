@@ -36,6 +36,11 @@ fn longest(desk: Desk<'_>, route: &Route, rule: RuleAt) -> Option<Duration> {
     })
 }
 
+/// The same, where waiting helps at all.
+pub(super) fn longest_for(desk: Desk<'_>, route: &Route, denied: &Denied) -> Option<Duration> {
+    longest(desk, route, denied.rule).filter(|_| passes(denied))
+}
+
 /// The refusal of those who wait already for what a call is about to ask for: whoever comes later must not overtake them.
 pub(super) fn behind(desk: Desk<'_>, (route, stage): (&Route, Stage), parts: &[&Scoped<'_>]) -> Option<Box<Denied>> {
     let rooms = &desk.books.rooms;
@@ -59,7 +64,7 @@ pub(super) async fn waited<T>(
     (denied, draft): (Box<Denied>, &mut Draft),
     mut again: impl FnMut() -> Result<T, NotReserved>,
 ) -> Result<T, NotReserved> {
-    let queue = |denied: &Denied| longest(desk, route, denied.rule).filter(|_| passes(denied));
+    let queue = |denied: &Denied| longest_for(desk, route, denied);
     let Some(longest) = queue(&denied) else {
         return Err(NotReserved::Denied(denied));
     };

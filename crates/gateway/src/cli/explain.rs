@@ -2,6 +2,8 @@
 //! the config file alone. And why a past request went where it went.
 
 mod shown;
+#[cfg(test)]
+mod tests;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -45,6 +45,10 @@ pub struct Explanation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     pub downgraded: Option<String>,
+    /// What the route does when everything that it tries has failed, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub last_resorts: Vec<String>,
     /// What is held for the call before anything is sent, at the dearest attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]

@@ -176,3 +176,45 @@ impl Decisions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::identify::{Bearer, Caller};
+
+    fn record(asked: bool) -> Record {
+        let mut record = Record::new(Duration::from_secs(1), "req_1".to_owned(), "openai_chat", "chat");
+        record.asked = asked.then(|| "m".to_owned());
+        record.caller = Some(Arc::new(
+            Caller::of_token(Arc::new(Bearer::nobody()), &http::HeaderMap::new()).unwrap(),
+        ));
+        record
+    }
+
+    #[test]
+    fn what_is_too_much_is_not_kept_and_does_not_wait() {
+        let decisions = Decisions {
+            on: AtomicBool::new(true),
+            ..Decisions::new(None)
+        };
+        for _ in 0..WAITING_MAX {
+            let mut taken = record(true);
+            assert!(decisions.take(&mut taken));
+            assert_eq!(taken.request_id, "", "it is handed over");
+        }
+        let mut left = record(true);
+        assert!(!decisions.take(&mut left));
+        assert_eq!((&*left.request_id, lock(&decisions.waiting).records.len()), ("req_1", WAITING_MAX));
+        assert!(decisions.take(&mut record(false)), "who asked for nothing needs no room");
+    }
+
+    #[test]
+    fn where_nothing_is_kept_nothing_is_taken() {
+        let decisions = Decisions::new(None);
+        let mut stays = record(true);
+        assert!(decisions.take(&mut stays));
+        assert_eq!(stays.request_id, "req_1");
+        assert!(lock(&decisions.waiting).records.is_empty());
+    }
+}

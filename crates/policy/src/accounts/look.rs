@@ -60,7 +60,7 @@ impl Accounts {
     }
 
     /// The account of a line as it would be at `now`; one that is not open as it would be opened.
-    fn copied<'s>(&self, now: i64, scoped: &Scoped<'s>, line: Line) -> Option<(&'s Meter, Account)> {
+    pub(super) fn copied<'s>(&self, now: i64, scoped: &Scoped<'s>, line: Line) -> Option<(&'s Meter, Account)> {
         let meter = scoped.rules.meter(line.meter)?;
         let full = self.capacity <= self.population.get(&meter.family).copied().unwrap_or(0);
         let is_open = self.accounts.contains_key(&line.account);
@@ -112,6 +112,23 @@ mod tests {
         };
         let budget = Budget::new("day", NanoUsd::usd(2), Window::parse("day").unwrap());
         RuleSet::new(1, vec![limit, of_model], vec![budget])
+    }
+
+    #[test]
+    fn a_look_at_budgets_and_headroom_opens_no_account() {
+        let (rules, mut accounts) = (rules(), Accounts::new());
+        let subject = Subject {
+            team: Some("made up"),
+            model: Some("x/1"),
+            ..Subject::default()
+        };
+        let call = rules.scoped(&subject, Part::Call, |_| true);
+        let attempt = rules.scoped(&subject, Part::Attempt, |_| true);
+        let parts = [&call, &attempt];
+        let now = 1_795_176_000_000;
+        let room = accounts.headroom(now, &parts).tokens.unwrap();
+        assert_eq!((room.limit, room.remaining, accounts.budgets(now, &parts).len()), (3_000, 3_000, 1));
+        assert!(!accounts.is_strict(now, &parts) && accounts.is_empty());
     }
 
     /// What is said beforehand is what then happens; and saying it changes nothing.

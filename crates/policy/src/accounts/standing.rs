@@ -115,9 +115,15 @@ impl Accounts {
                 let Some(meter) = scoped.rules.meter(line.meter).filter(|meter| wanted(meter.measure)) else {
                     continue;
                 };
-                let Some((_, account)) = self.account(now, scoped, *line) else {
-                    continue;
+                // What nothing is counted on yet is not opened for a look.
+                let mut copy;
+                let open = if self.accounts.contains_key(&line.account) {
+                    self.account(now, scoped, *line).map(|(_, account)| account)
+                } else {
+                    copy = self.copied(now, scoped, *line).map(|(_, account)| account);
+                    copy.as_mut()
                 };
+                let Some(account) = open else { continue };
                 let balance = account.balance(now);
                 let limit = scoped.rules.amount(meter, now.div_euclid(1000), &account.scope);
                 let used = balance.posted.saturating_add(balance.pending);

@@ -33,7 +33,7 @@ use tollgate_wire::fault::Fault;
 use super::routes::{Answer, Route, router, routes};
 use super::{Prepared, openapi, prepare, who};
 use crate::control::{Control, Flaw, Refresh, Usage, now_ms};
-use crate::explain::document::Who;
+use crate::explain::document::{self as explained, Who};
 use crate::explain::{Explanation, Question};
 use crate::telemetry::Telemetry;
 use crate::telemetry::logs::{Format, Log};
@@ -99,6 +99,7 @@ impl Refresh for Gateway {
         // As whom the question is asked, it is told.
         let caller = Who {
             team: question.caller.team.clone().unwrap_or_default(),
+            key: question.caller.key.clone(),
             ..Who::default()
         };
         Ok(Explanation {
@@ -110,10 +111,14 @@ impl Refresh for Gateway {
 
     fn decision<'a>(&'a self, request: &'a str) -> BoxFuture<'a, Result<Option<Decision>, String>> {
         Box::pin(async move {
+            let told = Explanation {
+                kind: explained::Kind::Record,
+                ..Explanation::default()
+            };
             let decision = |team: &str| Decision {
                 request: request.to_owned(),
                 team: team.to_owned(),
-                body: serde_json::to_string(&Explanation::default()).unwrap(),
+                body: serde_json::to_string(&told).unwrap(),
                 ..Decision::default()
             };
             Ok(request.strip_prefix("req_").map(decision))

@@ -52,7 +52,11 @@ pub(super) fn text(explanation: &Explanation) -> String {
             holds.input_tokens, holds.output_tokens, holds.usd
         );
     }
-    for (what, names) in [("cache", &explanation.cache), ("guardrails", &explanation.guardrails)] {
+    for (what, names) in [
+        ("if all of them fail", &explanation.last_resorts),
+        ("cache", &explanation.cache),
+        ("guardrails", &explanation.guardrails),
+    ] {
         if !names.is_empty() {
             let _ = writeln!(text, "{what}: {}", names.join(", "));
         }

@@ -285,6 +285,17 @@ ledger: { journal_max: 1MiB }
 }
 
 #[test]
+fn how_long_decisions_are_kept() {
+    check_part("ledger: { decisions: 0s }\n", &expect![[""]]);
+    check_part(
+        "ledger: { decisions: 401d }\n",
+        &expect![[r#"
+            1:22 ledger.decisions: 401d is out of range; use 400d or less; 0s keeps none
+        "#]],
+    );
+}
+
+#[test]
 fn r_b2_where_alerts_may_go() {
     let webhook = |url: &str, rest: &str| format!("alerts: {{ webhook: {{ url: \"{url}\", secret: env:ALERT_SECRET{rest} }} }}\n");
     let row = |url: &str, rest: &str, expect: &Expect| check_part(&webhook(url, rest), expect);
