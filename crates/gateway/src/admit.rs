@@ -24,6 +24,7 @@ use crate::identify::Caller;
 use crate::ingress::Call;
 use crate::record::Draft;
 use crate::refusal;
+use crate::route::clearance;
 use crate::switchboard::{self, Switchboard};
 
 use ask::Ask;
@@ -258,13 +259,15 @@ fn refused(desk: Desk<'_>, why: &NotReserved, draft: &mut Draft) -> Fault {
     refusal::fault(why, desk.config.spending.status)
 }
 
-/// Admits one attempt: no kill switch blocks its model or provider or ends the call; and where the hold is for another attempt, it is moved,
-/// with what this one may cost more, before anything is sent.
+/// Admits one attempt: its target is cleared for the call's label, whoever chose it; no kill switch blocks its model or provider or ends
+/// the call; and where the hold is for another attempt, it is moved, with what this one may cost more, before anything is sent.
 ///
 /// # Errors
 /// Forbidden, QuotaExceeded, RateLimited: this deployment is passed over.
 pub fn attempt(desk: Desk<'_>, route: &Arc<Route>, target: &Target, call: &Call, draft: &mut Draft) -> Result<(), Fault> {
     let deployment = &target.deployment;
+    call.may_go_to(&target.clearance)
+        .map_err(|part| clearance::forbidden_target(target, call.label(), part))?;
     unblocked(desk, route, target, call)?;
     let Some(grant) = draft.grant() else {
         return Err(Fault::gateway(

@@ -22,6 +22,7 @@ use crate::books::Books;
 use crate::call::{self, Answer, Order};
 use crate::clock::{self, Now};
 use crate::config::snapshot::Snapshot;
+use crate::declassify::Declassifications;
 use crate::idempotency::{Claimed, Replays};
 use crate::ingress::{self, Door};
 use crate::record::{Draft, Outcome};
@@ -43,6 +44,8 @@ pub struct Shared {
     pub telemetry: Arc<Telemetry>,
     /// Calls that were sent with an idempotency key.
     pub replays: Arc<Replays>,
+    /// Where lowered labels are written down.
+    pub declassifications: Declassifications,
     /// Room for answers that are read to their end after their caller has left.
     pub drains: Arc<Semaphore>,
 }
@@ -118,6 +121,7 @@ impl Gateway {
         let doors = identify::Doors {
             directory: &config.directory,
             issuers: &config.issuers,
+            features: &config.features,
             client: &self.client,
         };
         let front = match ingress::operation(door, &head) {
@@ -138,7 +142,7 @@ impl Gateway {
         draft.caller(&caller);
         let switches = &self.shared.switches;
         admit::switched(&switches.load(), &caller.subject())?;
-        let mut call = ingress::read(door, operation, head, body, config.body_bytes_max).await?; // bytes, dialect, envelope
+        let mut call = ingress::read(door, operation, (head, body), caller.label().clone(), config.body_bytes_max).await?; // bytes, dialect, envelope
         draft.asked(&call);
         match self.shared.replays.claim(&caller, &call, now.instant)? {
             Some(Claimed::Again(bytes)) => return Ok(draft.replays(bytes)),
@@ -158,6 +162,11 @@ impl Gateway {
         let plan = plan.map_err(|none| draft.undecided(pass.route(), none, &call))?;
         draft.planned(&plan);
         draft.decided(pass.route(), &plan, &call);
+        if let Some(lowered) = caller.lowered() {
+            let (log, about) = (&self.shared.declassifications, (&call, &**pass.route()));
+            Box::pin(log.written(&caller, about, lowered, &draft.record().request_id)).await?;
+            self.shared.telemetry.metrics.labels_lowered.inc();
+        }
         let resorts = (!pass.route().resorts.is_empty()).then(|| Arc::clone(pass.route()));
         let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once
         draft.settled_on(leave.route(), leave.plan());

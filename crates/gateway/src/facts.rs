@@ -31,6 +31,7 @@ pub fn of<'a>(desk: Desk<'a>, route: &'a Route, call: &'a Call) -> Facts<'a> {
         operation: call.operation.name(),
         task: header(call, "x-tollgate-task"),
         risk: header(call, "x-tollgate-risk"),
+        label: call.label().level().name(),
         stream: call.envelope.stream,
         has_tools: call.envelope.field("tools").is_some(),
         input_tokens: call.body.len() as u64 / 3,

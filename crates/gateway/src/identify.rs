@@ -3,17 +3,20 @@
 
 mod caller;
 pub mod jwks;
+mod label;
 pub mod token;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 use tollgate_policy::identity::KeyRefusal;
 use tollgate_policy::key::Presented;
+use tollgate_policy::labels::Label;
 use tollgate_store::directory::Directory;
 use tollgate_upstream::client::Client;
 use tollgate_wire::fault::{Fault, FaultKind};
@@ -37,6 +40,8 @@ pub struct Doors<'a> {
     pub directory: &'a Directory,
     /// The identity providers whose tokens are believed.
     pub issuers: &'a Issuers,
+    /// The lowest labels of what is sent for features, by their names.
+    pub features: &'a HashMap<String, Label>,
     /// What their keys are fetched over.
     pub client: &'a Client,
 }
@@ -58,7 +63,7 @@ pub async fn caller(doors: Doors<'_>, headers: &HeaderMap, from: IpAddr, now: No
     let opened = key
         .verify(&digests, now.unix.as_secs(), from)
         .map_err(|refusal| refused(refusal, "key"))?;
-    Caller::of_key(Arc::clone(key), opened, headers)
+    Caller::of_key(Arc::clone(key), opened, headers, doors.features)
 }
 
 async fn by_token(doors: Doors<'_>, text: &str, headers: &HeaderMap, from: IpAddr, now: Now) -> Result<Caller, Fault> {
@@ -73,7 +78,7 @@ async fn by_token(doors: Doors<'_>, text: &str, headers: &HeaderMap, from: IpAdd
     })?;
     let bearer = Bearer::link(&subject, doors.directory)?;
     bearer.verify(from).map_err(|refusal| refused(refusal, "token"))?;
-    Caller::of_token(Arc::new(bearer), headers)
+    Caller::of_token(Arc::new(bearer), headers, doors.features)
 }
 
 /// The caller's credential, from the header that its SDK uses.

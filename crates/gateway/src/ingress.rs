@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
+use tollgate_policy::labels::{Clearance, Label, Part};
 use tollgate_wire::dialects::{DIALECTS, Dialect, Operation};
 use tollgate_wire::envelope::Envelope;
 use tollgate_wire::event::AnswerContext;
@@ -57,15 +58,16 @@ pub struct Call {
     pub wanted_by: Option<Instant>,
     /// What conditions have asked about it so far.
     pub found: Found,
+    label: Label,
     parsed: OnceLock<Result<Request, Malformed>>,
 }
 
 impl Call {
-    /// A call from its head and its whole body.
+    /// A call from its head and its whole body, which carries that label.
     ///
     /// # Errors
     /// Malformed.
-    pub fn of(dialect: &'static dyn Dialect, operation: Operation, headers: HeaderMap, body: Bytes) -> Result<Self, Fault> {
+    pub fn of(dialect: &'static dyn Dialect, operation: Operation, headers: HeaderMap, body: Bytes, label: Label) -> Result<Self, Fault> {
         let envelope = dialect.scan(operation, &body)?;
         let wanted_by = wanted_by(&headers)?;
         let found = Found::of(&headers)?;
@@ -77,8 +79,24 @@ impl Call {
             headers,
             wanted_by,
             found,
+            label,
             parsed: OnceLock::new(),
         })
+    }
+
+    /// How what it carries may travel.
+    #[must_use]
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// Whether what it carries, and what is answered to it, may be given to something with that clearance: a model, and whatever else looks
+    /// at it, such as a shadow, a judge or a log. Whoever hands it on asks here first.
+    ///
+    /// # Errors
+    /// The part of its label that keeps it from there.
+    pub fn may_go_to(&self, clearance: &Clearance) -> Result<(), Part> {
+        self.label.flows_to(clearance)
     }
 
     /// The request in the one language: parsed when first asked for, once.
@@ -158,13 +176,19 @@ pub fn operation(door: Door, parts: &Parts) -> Result<Operation, Fault> {
     Ok(operation)
 }
 
-/// Reads a call whose head is in order. `bytes_max` bounds the body.
+/// Reads a call whose head is in order, and which carries that label. `bytes_max` bounds the body.
 ///
 /// # Errors
 /// TooLarge, Timeout, Malformed.
-pub async fn read(door: Door, operation: Operation, head: Parts, mut body: Incoming, bytes_max: usize) -> Result<Call, Fault> {
+pub async fn read(
+    door: Door,
+    operation: Operation,
+    (head, mut body): (Parts, Incoming),
+    label: Label,
+    bytes_max: usize,
+) -> Result<Call, Fault> {
     let body = whole_body(&head.headers, &mut body, bytes_max).await?;
-    Call::of(door.dialect, operation, head.headers, body)
+    Call::of(door.dialect, operation, head.headers, body, label)
 }
 
 /// The whole of a body, unpacked, within its bounds.

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod crossing;
+pub mod declassify;
 pub mod exchange;
 pub mod explain;
 pub mod facts;

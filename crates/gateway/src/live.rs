@@ -23,8 +23,8 @@ use crate::admin::switches;
 use crate::alerts::{self, Hook};
 use crate::clock;
 use crate::config::current::Current;
-use crate::config::raw;
 use crate::config::stored::Stored;
+use crate::config::{labels, raw};
 use crate::control::{ConfigView, Control, Flaw, Refresh, Usage};
 use crate::explain::{Asked, Explanation, Question};
 use crate::ledger::lock;
@@ -291,6 +291,18 @@ async fn stored_switches(database: &Database) -> Result<Switches, Error> {
     Ok(all)
 }
 
+/// A label may be typed as a map; the API has it as text.
+fn labels_as_text(fields: &mut serde_json::Map<String, Value>) {
+    for name in ["label", "max_label"] {
+        let typed = fields
+            .get(name)
+            .and_then(|typed| serde_json::from_value::<raw::Label>(typed.clone()).ok());
+        if let Some(typed) = typed {
+            fields.insert(name.to_owned(), labels::label(&typed).to_string().into());
+        }
+    }
+}
+
 /// What the file has, in the shape of the API's bodies; secrets are not among it.
 fn view(raw: &raw::Raw) -> ConfigView {
     let named = |name: &str, value: Value| {
@@ -298,6 +310,7 @@ fn view(raw: &raw::Raw) -> ConfigView {
         if let Some(fields) = value.as_object_mut() {
             fields.insert("name".into(), name.into());
             fields.remove("secret");
+            labels_as_text(fields);
         }
         value
     };

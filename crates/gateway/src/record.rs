@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tollgate_policy::accounts::{Demand, Headroom};
 use tollgate_policy::complexity::Verdict;
+use tollgate_policy::labels::Label;
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::usage::Usage;
 
@@ -77,6 +78,8 @@ pub struct Record {
     pub operation: &'static str,
     /// Who calls: team, user, key, feature, tags.
     pub caller: Option<Arc<Caller>>,
+    /// How what was sent may travel; none: it was not read.
+    pub label: Option<Label>,
     /// The model or route as asked for.
     pub asked: Option<String>,
     /// The route that was taken; none for a model asked for directly.
@@ -177,6 +180,7 @@ impl Record {
             dialect,
             operation,
             caller: None,
+            label: None,
             asked: None,
             route: None,
             complexity: None,

@@ -2,9 +2,10 @@
 //! out first, once, from targets and fallbacks alike (retries, fallbacks and substitutes choose only among what is left); then the strategy
 //! ranks; then what is unwell stands back.
 
+pub mod clearance;
 pub mod sight;
 
-use tollgate_policy::plan::{Choices, Dice, Dropped, Plan};
+use tollgate_policy::plan::{Dice, Dropped, Plan};
 use tollgate_policy::retry::Trigger;
 use tollgate_wire::fault::{Fault, FaultKind};
 use tollgate_wire::loss::Loss;
@@ -48,14 +49,17 @@ impl From<NoPlan> for Fault {
 /// Makes the plan of a call. Deployments whose breaker is open stay in it, behind the healthy ones.
 ///
 /// # Errors
-/// Unavailable, when every target is switched off; Lossy or Malformed, when the route looks at losses.
+/// Forbidden, when nothing is cleared for the call's label; Unavailable, when every target is switched off; Lossy or Malformed, when the
+/// route looks at losses.
 pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result<Plan, NoPlan> {
     let route = pass.route();
-    let mut choices = Choices::new(route.candidates.clone(), route.fallbacks.clone());
+    let mut choices = clearance::choices(route, call.label())?;
     let view = View::new(desk, route, call);
+    let before = dice.clone();
     let reason = route.strategy.rank(&view, &mut choices.targets, dice);
     if choices.is_empty() {
-        return Err(NoPlan::of(nobody_left(route, &reason), choices.dropped()));
+        let fault = clearance::refusal(route, call.label(), &choices).unwrap_or_else(|| nobody_left(route, &reason));
+        return Err(NoPlan::of(fault, choices.dropped()));
     }
     let Some(mut plan) = Plan::of(choices, reason) else {
         return Err(nobody_left(route, "nobody is left").into());
@@ -63,6 +67,7 @@ pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result
     if let Some(verdict) = view.verdict() {
         plan.judged(verdict);
     }
+    clearance::tell(&mut plan, route, &view, before);
     if route.on_loss == OnLoss::Avoid && plan.attempts().len() > 1 {
         prefer_lossless(&mut plan, route, call)?;
     }

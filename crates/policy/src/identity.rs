@@ -16,6 +16,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::key::{Digests, Versioned};
+use crate::labels::Label;
 
 pub use attribution::{Attribution, AttributionError, END_USER_BYTES_MAX, Said, TAG_NAME_BYTES_MAX, TAG_VALUE_BYTES_MAX, TAGS_MAX, Tags};
 pub use network::Network;
@@ -45,7 +46,7 @@ pub struct Team {
     /// Switched off, with everything in it.
     pub disabled: bool,
     /// The lowest label of what its callers send.
-    pub label: Option<String>,
+    pub label: Label,
 }
 
 /// A person in a team.
@@ -89,7 +90,9 @@ pub struct VirtualKey {
     /// How many calls it may have at one time.
     pub max_concurrency: Option<u32>,
     /// The lowest label of what is sent with it.
-    pub label: Option<String>,
+    pub label: Label,
+    /// The highest label of what may be sent with it; `None`: any.
+    pub max_label: Option<Label>,
 }
 
 /// What is stored of one secret.

@@ -9,6 +9,7 @@ pub mod estimate;
 pub mod health;
 pub mod identity;
 pub mod key;
+pub mod labels;
 pub mod ledger;
 pub mod limits;
 pub mod loops;

@@ -143,6 +143,16 @@ impl Plan {
         Arc::make_mut(&mut self.0).verdict = Some(verdict);
     }
 
+    /// Says what would have been tried first, had it not been left out before the targets were ranked. Nothing changes where it is in the
+    /// plan after all.
+    pub fn instead_of(&mut self, first: DeploymentId, reason: &'static str) {
+        let body = Arc::make_mut(&mut self.0);
+        if !body.attempts.contains(&first) {
+            body.first_choice = first;
+            body.passed_over.get_or_insert(reason);
+        }
+    }
+
     /// What is not in it, and why.
     #[must_use]
     pub fn dropped(&self) -> &[Dropped] {
@@ -305,6 +315,17 @@ mod tests {
         for first in (0..1000).map(|n: u64| n.wrapping_mul(0x1234_5678_9ABC_DEF1)).chain([u64::MAX]) {
             assert_eq!(Dice::falling(first).roll(), first);
         }
+    }
+
+    #[test]
+    fn what_was_left_out_before_ranking_can_still_be_told() {
+        let mut plan = Plan::new(&[], &[2, 3].map(DeploymentId)).unwrap();
+        plan.instead_of(DeploymentId(3), "not_cleared");
+        assert_eq!((plan.first_choice(), plan.passed_over()), (DeploymentId(2), None));
+        plan.instead_of(DeploymentId(1), "not_cleared");
+        plan.prefer("unavailable", |id| id.0 == 3);
+        assert_eq!((plan.first_choice(), plan.passed_over()), (DeploymentId(1), Some("not_cleared")));
+        assert_eq!(plan.attempts(), [3, 2].map(DeploymentId), "what is tried does not change");
     }
 
     #[test]

@@ -97,8 +97,15 @@ async fn what_is_explained_is_what_happens() {
         let caller = rig.caller.clone().with("x-tollgate-task", task);
         let explanation = explain(&caller, "/v1/explain", &body).await;
         let answer = caller.post("/v1/chat/completions", &body).await;
-        assert_eq!((first(&explanation), answer.header("x-tollgate-model")), (model, model), "{explanation:#}");
-        assert_eq!((&explanation["facts"]["task"], &explanation["order"]["by_dice"]), (&json!(task), &json!(false)));
+        assert_eq!(
+            (first(&explanation), answer.header("x-tollgate-model")),
+            (model, model),
+            "{explanation:#}"
+        );
+        assert_eq!(
+            (&explanation["facts"]["task"], &explanation["order"]["by_dice"]),
+            (&json!(task), &json!(false))
+        );
         let reason = explanation["order"]["reason"].as_str().unwrap();
         assert!(reason.contains("rule"), "{reason}");
         assert_eq!(reason.contains("triage"), task == "triage", "{reason}");

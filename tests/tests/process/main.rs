@@ -25,6 +25,7 @@ mod idempotency;
 mod identity;
 mod input;
 mod key_pools;
+mod labels;
 mod leaving;
 mod matrix;
 mod memory;

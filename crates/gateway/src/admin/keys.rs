@@ -9,6 +9,7 @@ use tollgate_store::database::objects::{Change, Feature, Key, Kind, Objects, Sec
 use utoipa::ToSchema;
 
 use super::ask::{Ask, Reply};
+use super::labels;
 use super::members::check_patterns;
 use super::problem::Problem;
 use super::resource::{self, Resource, check_name, check_team, expected, found};
@@ -23,8 +24,6 @@ const GRACE_S: u64 = 24 * 3_600;
 const GRACE_MAX_S: u64 = 7 * 24 * 3_600;
 /// Members of the lists of a key.
 const LIST_MAX: usize = 100;
-/// The words of a label, from the lowest.
-const LABELS: [&str; 4] = ["public", "internal", "confidential", "restricted"];
 /// What of a key is never shown.
 const SECRET: &[&str] = &["secrets"];
 
@@ -56,8 +55,10 @@ pub(crate) struct KeyBody {
     scopes: Option<Vec<String>>,
     /// Requests at once.
     max_concurrency: Option<u32>,
-    /// The highest label of what it may send: `public`, `internal`, `confidential` or `restricted`.
+    /// The lowest label of what is sent with it, such as `confidential` or `confidential; compartments=hr; regions=eu`; none: its team's.
     label: Option<String>,
+    /// The highest label of what may be sent with it; none: any.
+    max_label: Option<String>,
 }
 
 /// What is only read of a key.
@@ -155,6 +156,7 @@ impl Resource for Key {
             check_user(ask, &input).await?;
             check_features(ask, &input).await?;
             let mut key: Self = resource::object(&input)?;
+            labels::of_key(ask, before, &key)?;
             key.secrets = before.map_or_else(Vec::new, |before| before.secrets.clone());
             Ok(key)
         })
@@ -183,9 +185,6 @@ fn check_plain(input: &KeyBody) -> Result<(), Problem> {
             &format!("{scope:?} is not known"),
             "see GOVERNANCE section 2 for the list, such as chat",
         );
-    }
-    if input.label.as_deref().is_some_and(|label| !LABELS.contains(&label)) {
-        return ill("label", "is not known", "use public, internal, confidential or restricted");
     }
     if input.max_concurrency == Some(0) {
         return ill(

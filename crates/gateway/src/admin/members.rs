@@ -7,6 +7,7 @@ use tollgate_store::database::objects::{Feature, Key, Team, User};
 use utoipa::ToSchema;
 
 use super::ask::Ask;
+use super::labels;
 use super::problem::Problem;
 use super::resource::{self, Resource, check_name, check_team};
 use super::roles::Permission;
@@ -26,6 +27,8 @@ pub(crate) struct TeamBody {
     routes: Option<Vec<String>>,
     /// Patterns of models that it may call, such as `openai/*`; none: as config says.
     models: Option<Vec<String>>,
+    /// The lowest label of what its callers send, such as `internal`; none: `public`.
+    label: Option<String>,
     #[serde(default)]
     description: String,
 }
@@ -49,6 +52,8 @@ pub(crate) struct FeatureBody {
     name: String,
     /// The team that it belongs to; none: any.
     team: Option<String>,
+    /// The lowest label of what is sent for it, such as `confidential`; none: `public`.
+    label: Option<String>,
     #[serde(default)]
     description: String,
 }
@@ -102,6 +107,7 @@ impl Resource for Team {
             check_name("name", &input.name)?;
             check_patterns("routes", input.routes.as_deref())?;
             check_patterns("models", input.models.as_deref())?;
+            labels::read("label", input.label.as_deref())?;
             resource::object(&input)
         })
     }
@@ -178,14 +184,20 @@ impl Resource for Feature {
         NoMore {}
     }
 
-    fn check<'a>(ask: &'a Ask, input: FeatureBody, _: Option<&'a Self>) -> BoxFuture<'a, Result<Self, Problem>> {
+    fn check<'a>(ask: &'a Ask, input: FeatureBody, before: Option<&'a Self>) -> BoxFuture<'a, Result<Self, Problem>> {
         Box::pin(async move {
             check_name("name", &input.name)?;
             if let Some(team) = &input.team {
                 check_team(ask, team).await?;
             }
+            labels::floor(ask, before.and_then(|feature| feature.label.as_deref()), input.label.as_deref())?;
             resource::object(&input)
         })
+    }
+
+    fn may_go<'a>(ask: &'a Ask, object: &'a Self) -> BoxFuture<'a, Result<(), Problem>> {
+        // Its label would go with it.
+        Box::pin(async move { labels::floor(ask, object.label.as_deref(), None) })
     }
 }
 

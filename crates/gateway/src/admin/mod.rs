@@ -5,6 +5,7 @@ mod admins;
 mod ask;
 mod explain;
 mod keys;
+mod labels;
 mod login;
 mod members;
 mod openapi;

@@ -1,11 +1,11 @@
 //! Another model in place of the planned one, where a rule says so: when a budget is nearly spent, or when a limit or budget refuses. A
-//! substitute must be permitted to the caller, and able to carry the request (no more is lost than with the planned model); nobody is
-//! given a weaker answer in silence.
+//! substitute must be permitted to the caller, cleared for the call's label, and able to carry the request (no more is lost than with the
+//! planned model); nobody is given a weaker answer in silence.
 
 use std::sync::Arc;
 
 use tollgate_policy::accounts::{Denied, RuleAt};
-use tollgate_policy::plan::Plan;
+use tollgate_policy::plan::{Plan, Reason};
 use tollgate_policy::switches;
 use tollgate_wire::loss::Loss;
 
@@ -14,6 +14,7 @@ use super::{Desk, rights};
 use crate::config::resorts::OnLimit;
 use crate::config::snapshot::{Asked, Route, Target};
 use crate::ingress::Call;
+use crate::route::clearance;
 
 /// What is called instead.
 pub(super) struct Substitute {
@@ -94,7 +95,8 @@ fn legal(desk: Desk<'_>, call: &Call, name: &str, planned: &Target, reason: &str
     if desk.switches.load().blocking(&subject).is_some() {
         return None;
     }
-    let plan = rights::priced(&route, Plan::new(&route.candidates, &route.fallbacks)?).ok()?;
+    let choices = clearance::choices(&route, call.label()).ok()?;
+    let plan = rights::priced(&route, Plan::of(choices, Reason::Borrowed("substitute"))?).ok()?;
     let target = route.target(*plan.attempts().first()?)?;
     let other = target.deployment.name != planned.deployment.name;
     (other && carries(call, target, planned)).then(|| Substitute {

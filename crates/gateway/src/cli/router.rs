@@ -171,7 +171,7 @@ fn bounded(source: impl Read, bytes_max: u64) -> Result<String, String> {
 }
 
 /// How many there are of each tier, in words.
-fn by_tier(tiers: impl Iterator<Item = Tier> + Clone) -> String {
+fn by_tier(tiers: &(impl Iterator<Item = Tier> + Clone)) -> String {
     let counts = Tier::ALL.map(|tier| format!("{} {}", tiers.clone().filter(|one| *one == tier).count(), tier.name()));
     counts.join(", ")
 }

@@ -20,6 +20,7 @@ use crate::clock;
 use crate::config::current::Current;
 use crate::config::reload::{Reloader, Started, State, Surroundings, data_dir_of, listed};
 use crate::config::{MOCK, Raw, raw, text_of};
+use crate::declassify::Declassifications;
 use crate::exchange::Shared;
 use crate::explain::keep::Decisions;
 use crate::ledger;
@@ -110,6 +111,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         switches: Switchboard::new(switches),
         telemetry: Arc::clone(&telemetry),
         replays: Arc::default(),
+        declassifications: Declassifications::new(Some(opened.database.clone())),
         drains: Drains::room(),
     });
     let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);

@@ -11,7 +11,7 @@ use tollgate_store::directory::{Directory, Entries, PlainKey};
 
 use super::providers::BuildError;
 use super::stored::{self, Stored};
-use super::{Raw, World, raw};
+use super::{Raw, World, labels, raw};
 
 /// The directory of all keys, teams and users. What the file names stands above what the database does.
 ///
@@ -82,6 +82,7 @@ fn built_team(name: &str, team: &raw::Team) -> Result<Team, BuildError> {
             ..Allowed::default()
         },
         disabled: team.disabled,
+        label: team.label.as_ref().map(labels::label).unwrap_or_default(),
         ..Team::default()
     })
 }
@@ -118,6 +119,8 @@ fn virtual_key(
         expires_at: key.expires.as_ref().map(seconds),
         disabled: key.disabled,
         max_concurrency: key.concurrent,
+        label: key.label.as_ref().map(labels::label).unwrap_or_default(),
+        max_label: key.max_label.as_ref().map(labels::label),
         allowed: Allowed {
             routes: key.routes.as_ref().map(patterns),
             models: key.models.as_ref().map(patterns),
@@ -155,6 +158,8 @@ fn scope(raw: raw::Scope) -> Scope {
         raw::Scope::ModelsRead => Scope::ModelsRead,
         raw::Scope::UsageSelf => Scope::UsageSelf,
         raw::Scope::Feedback => Scope::Feedback,
+        raw::Scope::LabelRaise => Scope::LabelRaise,
+        raw::Scope::LabelDeclassify => Scope::LabelDeclassify,
     }
 }
 

@@ -11,6 +11,7 @@ use super::{MOCK, World};
 
 mod access;
 mod callers;
+mod labels;
 mod listen;
 mod models;
 mod patterns;
@@ -42,6 +43,7 @@ pub(super) fn check(raw: &Raw, (document, written, text): (&Document, &Document,
     rules::check(&mut context);
     access::check(&mut context);
     callers::check(&mut context);
+    labels::check(&mut context);
     context.problems
 }
 

@@ -5,6 +5,7 @@ use std::io::Read;
 
 pub mod current;
 pub mod facts;
+pub mod labels;
 pub mod providers;
 pub mod raw;
 pub mod reload;

@@ -10,17 +10,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::units::{
-    Address, Auth, BaseUrl, Database, Decimal, Dimension, HookUrl, IpRange, Moment, Money, Period, Rate, SecretRef, Share, Size, Window,
-    Zone,
+    Address, Auth, BaseUrl, Database, Decimal, Dimension, HookUrl, IpRange, LabelName, Moment, Money, Period, Rate, SecretRef, Share, Size,
+    Window, Zone,
 };
 
 mod callers;
+mod labels;
 mod resorts;
 mod router;
 mod routing;
 mod rules;
 
 pub use callers::{Claims, Issuer, Scope, User};
+pub use labels::{Clearance, ClearanceMap, Feature, Label, LabelMap, Level};
 pub use resorts::{LastResort, LastResorts, Reduce};
 pub use router::{Router, Tiers};
 pub use routing::{Rule, Sticky};
@@ -73,6 +75,9 @@ pub struct Raw {
     /// Who may call what, by team name.
     #[schemars(example = serde_json::json!({"support": {"routes": ["support-chat"]}}))]
     pub teams: BTreeMap<String, Team>,
+    /// Applications and use cases whose data is more sensitive than their callers', by name. A feature need not stand here.
+    #[schemars(example = serde_json::json!({"payroll": {"label": "restricted"}}))]
+    pub features: BTreeMap<String, Feature>,
     /// The users, by name. A user that a key names need not stand here.
     #[schemars(example = serde_json::json!({"ada": {"team": "support"}}))]
     pub users: BTreeMap<String, User>,
@@ -106,6 +111,7 @@ impl Default for Raw {
             spending: Spending::default(),
             alerts: Alerts::default(),
             teams: BTreeMap::new(),
+            features: BTreeMap::new(),
             users: BTreeMap::new(),
             issuers: BTreeMap::new(),
             keys: Vec::new(),
@@ -174,7 +180,7 @@ impl Default for Server {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(
-    extend("x-not-yet" = ["region", "clearance"]),
+    extend("x-not-yet" = ["region"]),
     example = serde_json::json!({"credentials": ["env:OPENAI_API_KEY"]})
 )]
 pub struct Provider {
@@ -201,6 +207,10 @@ pub struct Provider {
     /// What is put on top of the vendor's prices, behind the discount, up to 100%.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin: Option<Share>,
+    /// What data may be sent there: a level, or a map that says where it stands and who works there. `confidential` when absent, and then
+    /// nothing that is kept to compartments, regions or processors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clearance: Option<Clearance>,
 }
 
 /// What a vendor bills for a call whose caller left.
@@ -230,7 +240,7 @@ pub enum Dialect {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
-    extend("x-not-yet" = ["status", "clearance"]),
+    extend("x-not-yet" = ["status"]),
     example = serde_json::json!({"provider": "openai", "upstream_model": "gpt-4o"})
 )]
 pub struct Model {
@@ -250,6 +260,9 @@ pub struct Model {
     /// Lets the model be called although nobody knows what it costs; it then counts as free.
     #[serde(default)]
     pub allow_unpriced: bool,
+    /// What data may be sent to it, by whichever name it is asked for. Each part that is named stands in place of the provider's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clearance: Option<Clearance>,
 }
 
 /// What applications ask for.
@@ -257,7 +270,7 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 #[schemars(
     extend("x-not-yet" = [
-        "risk", "label", "shadow", "hedge", "breaker", "guardrails", "cache"
+        "risk", "shadow", "hedge", "breaker", "guardrails", "cache"
     ]),
     example = serde_json::json!({"strategy": "pinned", "targets": [{"model": "openai/gpt-4o"}]})
 )]
@@ -268,6 +281,10 @@ pub struct Route {
     /// The team that answers for the route. A route without one gets a warning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The most sensitive data that the route may carry: every target and fallback must be cleared for it, and a call above it is refused.
+    /// When absent, any that one of its models is cleared for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
     /// How a target is chosen.
     #[serde(default)]
     pub strategy: Strategy,
@@ -439,10 +456,7 @@ pub enum OnLoss {
 /// What the keys of a team may call. `*` stands for any run of characters: `openai/*`, `support-*`, `"*"`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(
-    extend("x-not-yet" = ["label"]),
-    example = serde_json::json!({"routes": ["support-chat"], "models": ["openai/*"]})
-)]
+#[schemars(example = serde_json::json!({"routes": ["support-chat"], "models": ["openai/*"]}))]
 pub struct Team {
     /// Names under `routes`, or patterns.
     pub routes: Vec<String>,
@@ -457,15 +471,15 @@ pub struct Team {
     pub tags: BTreeMap<String, String>,
     /// Refuses all of the team's keys and tokens for now.
     pub disabled: bool,
+    /// The lowest label of what its callers send; `public` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
 }
 
 /// A caller's key.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(
-    extend("x-not-yet" = ["label"]),
-    example = serde_json::json!({"name": "support-backend", "team": "support", "secret": "env:SUPPORT_KEY"})
-)]
+#[schemars(example = serde_json::json!({"name": "support-backend", "team": "support", "secret": "env:SUPPORT_KEY"}))]
 pub struct Key {
     /// What the key is called in records and logs; each name once.
     #[schemars(example = &"support-backend")]
@@ -516,4 +530,10 @@ pub struct Key {
     #[schemars(range(min = 1, max = 1_000_000))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrent: Option<u32>,
+    /// The lowest label of what is sent with it; the team's counts besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// The highest label of what is sent with it; any when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_label: Option<Label>,
 }

@@ -41,6 +41,7 @@ fn of_route(target: &Target) -> Target {
         deployment: Arc::clone(&target.deployment),
         price: target.price.clone(),
         allow_unpriced: target.allow_unpriced,
+        clearance: target.clearance.clone(),
         calibration: Arc::clone(&target.calibration),
         outputs: Outputs::default(),
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tollgate_policy::complexity::Weights;
 use tollgate_policy::estimate::{Calibration, Outputs};
 use tollgate_policy::key::Peppers;
+use tollgate_policy::labels::{Clearance, Label};
 use tollgate_policy::plan::{Candidate, DeploymentId};
 use tollgate_policy::prices::Price;
 use tollgate_policy::resorts::Resort;
@@ -18,6 +19,7 @@ use tollgate_upstream::client::Timeouts;
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::dialects::DIALECTS;
 
+use super::labels::{self, Clearances};
 use super::providers::{BuildError, Provider, Providers};
 use super::resorts::{self, OnLimit};
 use super::routing::Ranks;
@@ -39,6 +41,8 @@ pub struct Snapshot {
     pub directory: Directory,
     /// The identity providers whose tokens are believed.
     pub issuers: Arc<Issuers>,
+    /// The lowest labels of what is sent for features.
+    pub features: HashMap<String, Label>,
     /// The largest request body.
     pub body_bytes_max: usize,
     /// Limits and budgets.
@@ -49,6 +53,7 @@ pub struct Snapshot {
     unpriced: Option<Arc<HashSet<String>>>,
     /// Discount and margin of providers that have one, in basis points.
     adjustments: Arc<HashMap<String, (u32, u32)>>,
+    clearances: Arc<Clearances>,
     names: Arc<HashMap<String, Asked>>,
     providers: Arc<HashMap<String, Provider>>,
     direct: Arc<RwLock<HashMap<String, Arc<Route>>>>,
@@ -71,6 +76,8 @@ pub struct Route {
     pub name: String,
     /// It stands under `routes`.
     pub named: bool,
+    /// The most sensitive data that it may carry; `None`: any.
+    pub label: Option<Label>,
     /// How targets are ranked.
     pub strategy: Box<dyn Strategy>,
     /// The targets.
@@ -100,6 +107,8 @@ pub struct Target {
     pub price: Option<Arc<Price>>,
     /// It may be called although nobody knows what it costs.
     pub allow_unpriced: bool,
+    /// What may be sent there.
+    pub clearance: Clearance,
     /// How many bytes of text make a token there.
     pub calibration: Arc<Mutex<Calibration>>,
     /// How long answers are: on a route of its own.
@@ -158,6 +167,7 @@ impl Route {
         Self {
             name: name.to_owned(),
             named: false,
+            label: None,
             strategy: routing::pinned(),
             candidates: vec![Candidate {
                 deployment: DeploymentId(0),
@@ -209,6 +219,8 @@ impl Snapshot {
             decisions_kept: raw.ledger.decisions.get(),
             unpriced: unpriced(raw),
             adjustments: Arc::new(adjustments(raw)),
+            clearances: Arc::new(Clearances::of(raw)),
+            features: labels::features(raw, &parts.stored.feature_labels),
             body_bytes_max: usize::try_from(raw.server.max_body.bytes()).unwrap_or(usize::MAX),
             names: Arc::default(),
             providers: Arc::new(built),
@@ -234,6 +246,8 @@ impl Snapshot {
             decisions_kept: self.decisions_kept,
             unpriced: self.unpriced.clone(),
             adjustments: Arc::clone(&self.adjustments),
+            clearances: Arc::clone(&self.clearances),
+            features: labels::features(raw, &parts.stored.feature_labels),
             names: Arc::clone(&self.names),
             providers: Arc::clone(&self.providers),
             direct: Arc::clone(&self.direct),
@@ -300,6 +314,7 @@ impl Snapshot {
                     .unpriced
                     .as_ref()
                     .is_none_or(|providers| providers.contains(&deployment.provider)),
+            clearance: self.clearances.get(&deployment.provider, model),
             calibration: Arc::default(),
             outputs: Outputs::default(),
             deployment,
@@ -357,6 +372,7 @@ impl Snapshot {
         Ok(Route {
             name: name.to_owned(),
             named: true,
+            label: raw.label.as_ref().map(labels::label),
             strategy: routing::strategy(raw, (rules, tiers), &targets),
             candidates,
             fallbacks,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tollgate_policy::budgets::Increase;
 use tollgate_policy::identity::{Allowed, Features, Network, Scope, Scopes, Secret, Secrets, Team, User, VirtualKey};
 use tollgate_policy::key::{Digest, Versioned};
+use tollgate_policy::labels::Label;
 use tollgate_policy::money::NanoUsd;
 use tollgate_policy::patterns::Patterns;
 use tollgate_store::database::objects::{self, Kind, Listing, Object, Objects};
@@ -26,6 +27,8 @@ pub struct Stored {
     pub users: Vec<objects::User>,
     /// Keys, with their ids.
     pub keys: Vec<(String, objects::Key)>,
+    /// The lowest labels of what is sent for features, by their names.
+    pub feature_labels: Vec<(String, Label)>,
     /// Limits and budgets.
     pub typed: Typed,
     /// Objects that could not be read, each with its reason: they do not count.
@@ -47,6 +50,10 @@ impl Stored {
         stored.teams = all(database).await?.into_iter().map(|(_, team)| team).collect();
         stored.users = all(database).await?.into_iter().map(|(_, user)| user).collect();
         stored.keys = all(database).await?;
+        let features = all::<objects::Feature>(database).await?.into_iter();
+        stored.feature_labels = features
+            .filter_map(|(_, feature)| Some((feature.name, floor(Some(feature.label.as_deref()?)))))
+            .collect();
         for (_, limit) in all::<objects::Limit>(database).await? {
             match serde_json::from_value(limit.rule) {
                 Ok(rule) => stored.typed.limits.push(rule),
@@ -101,8 +108,14 @@ pub fn team(team: &objects::Team) -> Team {
             models: team.models.as_deref().map(patterns),
             ..Allowed::default()
         },
+        label: floor(team.label.as_deref()),
         ..Team::default()
     }
+}
+
+/// A floor that cannot be read lets nothing go anywhere, rather than everything.
+fn floor(text: Option<&str>) -> Label {
+    text.map_or_else(Label::default, |text| Label::parse(text).unwrap_or_else(|_| Label::unreadable()))
 }
 
 /// A user as callers meet them.
@@ -147,7 +160,9 @@ pub fn key(id: &str, key: &objects::Key, team: Arc<Team>, user: Option<Arc<User>
             ..Allowed::default()
         },
         max_concurrency: key.max_concurrency,
-        label: key.label.clone(),
+        label: floor(key.label.as_deref()),
+        // One that cannot be read lets only what is public go.
+        max_label: key.max_label.as_deref().map(|text| Label::parse(text).unwrap_or_default()),
         ..VirtualKey::default()
     })
 }

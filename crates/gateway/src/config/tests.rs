@@ -10,6 +10,7 @@ use super::{Checked, Vendor, World, read};
 mod access;
 mod callers;
 mod example;
+mod labels;
 mod limits;
 mod names;
 mod resorts;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 mod calendar;
 mod file;
+mod label;
 mod network;
 mod places;
 mod quantity;
@@ -13,6 +14,7 @@ mod secret;
 
 pub use calendar::{Window, Zone};
 pub use file::FileRef;
+pub use label::LabelName;
 pub use network::{Address, Auth, BaseUrl, IpRange};
 pub(super) use places::is_tag;
 pub use places::{Database, Dimension, HookUrl};
@@ -66,6 +68,7 @@ pub(super) static FORMATS: &[Format] = &[
     (Dimension::FORMAT, |text| Dimension::parse(text).map(drop)),
     (HookUrl::FORMAT, |text| HookUrl::parse(text).map(drop)),
     (Database::FORMAT, |text| Database::parse(text).map(drop)),
+    (LabelName::FORMAT, |text| LabelName::parse(text).map(drop)),
 ];
 
 /// Gives a type with `parse(&str) -> Result<Self, Complaint>` and `Display` its serde and schema sides.

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use tollgate_policy::identity::issuer::Subject;
 use tollgate_policy::identity::{Features, KeyRefusal, Opened, Tags, VirtualKey};
 use tollgate_policy::key::Presented;
-use tollgate_store::directory::Directory;
 use tollgate_wire::dialects::{self, DIALECTS, Dialect, Operation};
 use tollgate_wire::fault::{Fault, FaultKind};
 use utoipa::ToSchema;
@@ -88,14 +87,15 @@ impl Question {
     /// # Errors
     /// Malformed, for a body or headers that cannot be read; Unauthorized or NotFound, for a caller who is none.
     pub fn answer(&self, asked: Asked<'_>) -> Result<Explanation, Fault> {
-        let caller = match self.caller.caller(&asked.config.directory, &self.headers, asked.now) {
+        let caller = match self.caller.caller(asked.config, &self.headers, asked.now) {
             Err(fault) if matches!(fault.kind, FaultKind::Unauthorized | FaultKind::Forbidden) => {
                 return Ok(super::not_let_in(&fault, asked.config, asked.now));
             }
             caller => caller?,
         };
         let dialect = dialect(self.dialect.as_deref(), &self.headers, &self.body)?;
-        let call = Call::of(dialect, Operation::Chat, self.headers.clone(), self.body.clone())?;
+        let label = caller.label().clone();
+        let call = Call::of(dialect, Operation::Chat, self.headers.clone(), self.body.clone(), label)?;
         // What cannot be read is told here, with its place: on its way it would be told by whoever has to read it.
         call.request()?;
         let desk = Desk {
@@ -114,7 +114,8 @@ impl As {
     ///
     /// # Errors
     /// NotFound: no such key, team or user. Unauthorized: its calls are refused, and why.
-    fn caller(&self, directory: &Directory, headers: &HeaderMap, now: Now) -> Result<Caller, Fault> {
+    fn caller(&self, config: &Snapshot, headers: &HeaderMap, now: Now) -> Result<Caller, Fault> {
+        let directory = &config.directory;
         if let Some(named) = &self.key {
             if self.team.is_some() || self.user.is_some() || self.feature.is_some() || !self.tags.is_empty() {
                 return Err(wrong(
@@ -122,7 +123,7 @@ impl As {
                     "a key has a team, a user, features and tags of its own; name the key alone",
                 ));
             }
-            return of_key(directory, named, headers, now);
+            return of_key(config, named, headers, now);
         }
         if self.team.is_none() && (self.user.is_some() || self.feature.is_some() || !self.tags.is_empty()) {
             return Err(wrong("as.team", "a user, a feature or tags belong to a team; name it too"));
@@ -130,7 +131,7 @@ impl As {
         let tags = self.tags.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let tags = Tags::new(tags).map_err(|_| wrong("as.tags", "these cannot be tags; see x-tollgate-tags in the manual"))?;
         let Some(team) = &self.team else {
-            return Caller::of_token(Arc::new(Bearer::nobody()), headers);
+            return Caller::of_token(Arc::new(Bearer::nobody()), headers, &config.features);
         };
         let subject = Subject {
             team: team.clone(),
@@ -145,7 +146,7 @@ impl As {
         let bearer = Bearer::link(&subject, directory)?;
         // Addresses are not asked about: nobody calls from anywhere.
         match bearer.verify(ANYWHERE) {
-            Ok(()) | Err(KeyRefusal::Address) => Caller::of_token(Arc::new(bearer), headers),
+            Ok(()) | Err(KeyRefusal::Address) => Caller::of_token(Arc::new(bearer), headers, &config.features),
             Err(refusal) => Err(crate::identify::refused(refusal, "token")),
         }
     }
@@ -154,7 +155,8 @@ impl As {
 const ANYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The holder of the key with that id or name, or of that secret.
-fn of_key(directory: &Directory, named: &str, headers: &HeaderMap, now: Now) -> Result<Caller, Fault> {
+fn of_key(config: &Snapshot, named: &str, headers: &HeaderMap, now: Now) -> Result<Caller, Fault> {
+    let directory = &config.directory;
     let by_secret = Presented::parse(named).and_then(|presented| directory.find(presented));
     let mut opened = Opened { deprecated_until: None };
     let key: &Arc<VirtualKey> = match by_secret {
@@ -169,7 +171,7 @@ fn of_key(directory: &Directory, named: &str, headers: &HeaderMap, now: Now) -> 
         None => directory.called(named).ok_or_else(|| missing("key", named))?,
     };
     match key.valid(now.unix.as_secs(), ANYWHERE) {
-        Ok(()) | Err(KeyRefusal::Address) => Caller::of_key(Arc::clone(key), opened, headers),
+        Ok(()) | Err(KeyRefusal::Address) => Caller::of_key(Arc::clone(key), opened, headers, &config.features),
         Err(refusal) => Err(crate::identify::refused(refusal, "key")),
     }
 }

@@ -42,6 +42,7 @@ pub async fn answer((shared, client): (&Shared, &Client), call: exchange::Call, 
     let doors = identify::Doors {
         directory: &config.directory,
         issuers: &config.issuers,
+        features: &config.features,
         client,
     };
     let front = match ingress::ambiguous(head.version, &head.headers) {
@@ -65,7 +66,7 @@ pub async fn answer((shared, client): (&Shared, &Client), call: exchange::Call, 
             let seed = id.as_deref().map(seed_of).transpose()?;
             let body = ingress::whole_body(&head.headers, &mut body, config.body_bytes_max).await?;
             let dialect = dialect(query.dialect.as_deref(), &head.headers, &body)?;
-            let call = Call::of(dialect, Operation::Chat, head.headers, body)?;
+            let call = Call::of(dialect, Operation::Chat, head.headers, body, caller.label().clone())?;
             call.request()?;
             let desk = Desk {
                 config: &config,

@@ -180,6 +180,8 @@ impl Decisions {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
+    use std::collections::HashMap;
+
     use super::*;
     use crate::identify::{Bearer, Caller};
 
@@ -187,7 +189,7 @@ mod tests {
         let mut record = Record::new(Duration::from_secs(1), "req_1".to_owned(), "openai_chat", "chat");
         record.asked = asked.then(|| "m".to_owned());
         record.caller = Some(Arc::new(
-            Caller::of_token(Arc::new(Bearer::nobody()), &http::HeaderMap::new()).unwrap(),
+            Caller::of_token(Arc::new(Bearer::nobody()), &http::HeaderMap::new(), &HashMap::new()).unwrap(),
         ));
         record
     }

@@ -1,5 +1,6 @@
 //! Who calls, whichever credential said so: the stages behind this one ask a `Caller`, and never a key or a token.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,17 +9,21 @@ use tollgate_policy::identity::issuer::Subject;
 use tollgate_policy::identity::{
     self, Allowed, Attribution, AttributionError, Features, KeyRefusal, Opened, Rights, Said, Scope, TAGS_MAX, Tags, Team, User, VirtualKey,
 };
+use tollgate_policy::labels::{Label, Labelled, Lowered};
 use tollgate_policy::ledger::Party;
 use tollgate_policy::switches;
 use tollgate_store::directory::Directory;
 use tollgate_wire::Operation;
 use tollgate_wire::fault::{Fault, FaultKind};
 
+use super::label::{self, Terms};
+
 /// Who calls, and for whom and what.
 #[derive(Debug)]
 pub struct Caller {
     principal: Principal,
     attribution: Attribution,
+    labelled: Labelled,
     deprecated_until: Option<u64>,
 }
 
@@ -105,11 +110,18 @@ impl Caller {
     ///
     /// # Errors
     /// Forbidden or Malformed, for what the headers say beside it.
-    pub fn of_key(key: Arc<VirtualKey>, opened: Opened, headers: &HeaderMap) -> Result<Self, Fault> {
+    pub fn of_key(key: Arc<VirtualKey>, opened: Opened, headers: &HeaderMap, features: &HashMap<String, Label>) -> Result<Self, Fault> {
         let attribution = attribution(headers, &key.features, key.rights(), &key.tags, key.user.is_some())?;
+        let terms = Terms {
+            floors: [&key.team.label, &key.label],
+            highest: key.max_label.as_ref(),
+            rights: key.rights(),
+        };
+        let labelled = label::of(&terms, features, attribution.feature.as_deref(), headers)?;
         Ok(Self {
             principal: Principal::Key(key),
             attribution,
+            labelled,
             deprecated_until: opened.deprecated_until,
         })
     }
@@ -118,11 +130,18 @@ impl Caller {
     ///
     /// # Errors
     /// Forbidden or Malformed, for what the headers say beside it.
-    pub fn of_token(bearer: Arc<Bearer>, headers: &HeaderMap) -> Result<Self, Fault> {
+    pub fn of_token(bearer: Arc<Bearer>, headers: &HeaderMap, features: &HashMap<String, Label>) -> Result<Self, Fault> {
         let attribution = attribution(headers, &bearer.features, bearer.rights(), &bearer.tags, bearer.user.is_some())?;
+        let terms = Terms {
+            floors: [&bearer.team.label; 2],
+            highest: None,
+            rights: bearer.rights(),
+        };
+        let labelled = label::of(&terms, features, attribution.feature.as_deref(), headers)?;
         Ok(Self {
             principal: Principal::Token(bearer),
             attribution,
+            labelled,
             deprecated_until: None,
         })
     }
@@ -191,13 +210,16 @@ impl Caller {
         }
     }
 
-    /// The lowest labels of what is sent: the team's and the key's.
-    pub fn label_floors(&self) -> impl Iterator<Item = &str> {
-        let key = match &self.principal {
-            Principal::Key(key) => key.label.as_deref(),
-            Principal::Token(_) => None,
-        };
-        self.team().label.as_deref().into_iter().chain(key)
+    /// The label of what is sent, as far as credential, feature and headers say. The call's own is [`crate::ingress::Call::label`].
+    #[must_use]
+    pub fn label(&self) -> &Label {
+        &self.labelled.label
+    }
+
+    /// The label is lower than what team, key and feature require: what that was, and why.
+    #[must_use]
+    pub fn lowered(&self) -> Option<&Lowered> {
+        self.labelled.lowered.as_ref()
     }
 
     /// The older of a key's two secrets was used: when it ends, in seconds since 1970.
@@ -262,7 +284,8 @@ fn attribution(headers: &HeaderMap, features: &Features, rights: Rights<'_>, bou
     Attribution::of(&said, features, rights, bound, user_bound).map_err(|error| refused(error, said))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Fault> {
+/// The value of a header that is sent once.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Fault> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),

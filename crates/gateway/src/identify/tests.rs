@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod labels;
 mod provider;
 mod tokens;
 
@@ -88,6 +89,8 @@ fn directory() -> Directory {
         })],
         plain: vec![
             key("service", "service-secret", None),
+            labels::trusted(),
+            labels::bound(),
             key("personal", "personal-secret", Some("ann")),
             rotated,
             narrow,
@@ -98,10 +101,11 @@ fn directory() -> Directory {
 }
 
 async fn identified(issuers: &Issuers, said: &[(&'static str, &str)], now: Now) -> Result<Caller, Fault> {
-    let (directory, client) = (directory(), client());
+    let (directory, client, features) = (directory(), client(), labels::features());
     let doors = Doors {
         directory: &directory,
         issuers,
+        features: &features,
         client: &client,
     };
     caller(doors, &headers(said), HERE, now).await

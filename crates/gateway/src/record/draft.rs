@@ -143,6 +143,7 @@ impl Draft {
     /// What was asked for.
     pub fn asked(&mut self, call: &Call) {
         self.record.asked = Some(cut(&call.envelope.model, ASKED_CHARS_MAX));
+        self.record.label = Some(call.label().clone());
         self.record.stream = call.envelope.stream;
         self.record.request_bytes = call.body.len() as u64;
     }

@@ -4,6 +4,7 @@ mod complexity;
 
 use std::time::Duration;
 
+use tollgate_policy::labels::Label;
 use tollgate_wire::json;
 
 use super::{Attempt, FaultRecord, Record, UsageRecord};
@@ -22,6 +23,9 @@ pub fn write(out: &mut Vec<u8>, record: &Record) {
     text(out, b",\"operation\":", Some(record.operation));
     if let Some(caller) = &record.caller {
         self::caller(out, caller);
+    }
+    if let Some(label) = &record.label {
+        self::label(out, b",\"label\":", label);
     }
     text(out, b",\"asked\":", record.asked.as_deref());
     text(out, b",\"route\":", record.route_name());
@@ -151,6 +155,19 @@ fn caller(out: &mut Vec<u8>, caller: &Caller) {
         json::object(out, |tags| caller.tags().iter().for_each(|(name, value)| tags.string(name, value)));
     }
     text(out, b",\"feature\":", caller.feature());
+    if let Some(lowered) = caller.lowered() {
+        label(out, b",\"declassified\":{\"from\":", &lowered.from);
+        text(out, b",\"reason\":", Some(&lowered.reason));
+        out.push(b'}');
+    }
+}
+
+/// Most labels are a level and nothing more.
+fn label(out: &mut Vec<u8>, key: &[u8], label: &Label) {
+    match label.bounds() {
+        None => text(out, key, Some(label.level().name())),
+        Some(_) => text(out, key, Some(&label.to_string())),
+    }
 }
 
 fn text(out: &mut Vec<u8>, key: &[u8], value: Option<&str>) {

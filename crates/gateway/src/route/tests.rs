@@ -3,8 +3,11 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests, which tell what they measure")]
 
+use std::collections::HashMap;
+
 use std::fmt::Write;
 use std::sync::Arc;
+use tollgate_policy::labels::Label;
 
 use http::{HeaderMap, HeaderName};
 use tollgate_policy::accounts::Accounts;
@@ -72,7 +75,7 @@ teams: {{ all: {{ routes: [\"*\"], models: [\"*\"] }} }}
         };
         let bearer = Bearer::link(&subject, &config.directory).unwrap();
         Self {
-            caller: Caller::of_token(Arc::new(bearer), &HeaderMap::new()).unwrap(),
+            caller: Caller::of_token(Arc::new(bearer), &HeaderMap::new(), &HashMap::new()).unwrap(),
             books: Books::new(Accounts::new(), None, false),
             switches: Switchboard::new(Switches::default()),
             config,
@@ -91,7 +94,7 @@ teams: {{ all: {{ routes: [\"*\"], models: [\"*\"] }} }}
 
     fn plan(&self, call: &Call) -> Plan {
         let pass = admit::look(self.desk(), call).unwrap();
-        super::plan(self.desk(), &pass, call, &mut Dice::new(7))
+        super::plan(self.desk(), pass.pass(), call, &mut Dice::new(7))
             .map_err(|none| none.fault)
             .unwrap()
     }
@@ -102,7 +105,14 @@ fn call(body: &str, headers: &[(&str, &str)]) -> Call {
         .iter()
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
     let dialect = dialects::by_name("openai_chat").unwrap();
-    Call::of(dialect, Operation::Chat, headers.collect(), body.to_owned().into()).unwrap()
+    Call::of(
+        dialect,
+        Operation::Chat,
+        headers.collect(),
+        body.to_owned().into(),
+        Label::default(),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -178,7 +188,7 @@ fn figures_of_a_plan() {
         let mut dice = Dice::new(1);
         let begun = clock::instant();
         for call in &calls_made {
-            let plan = super::plan(desk, &pass, call, &mut dice).map_err(|none| none.fault).unwrap();
+            let plan = super::plan(desk, pass.pass(), call, &mut dice).map_err(|none| none.fault).unwrap();
             assert!(!plan.attempts().is_empty());
         }
         let took = clock::instant().saturating_duration_since(begun);

@@ -96,6 +96,8 @@ pub struct Metrics {
     pub log_lines_dropped: Counter,
     /// Decisions that were not kept.
     pub decisions_dropped: Counter,
+    /// Calls whose label was lowered below what was required of them.
+    pub labels_lowered: Counter,
     /// Configs taken into use.
     pub config_reloads: Counter,
     /// Configs refused.
@@ -133,6 +135,7 @@ impl Default for Metrics {
             accept_failures: Counter::default(),
             log_lines_dropped: Counter::default(),
             decisions_dropped: Counter::default(),
+            labels_lowered: Counter::default(),
             config_reloads: Counter::default(),
             config_refusals: Counter::default(),
             config_current: Gauge::default(),
@@ -189,6 +192,11 @@ impl Metrics {
             "decisions_dropped",
             "Exchanges of which it is not kept why they went where they did: too many at a time, or no database",
             self.decisions_dropped.clone(),
+        );
+        r.register(
+            "labels_lowered",
+            "Calls whose label was lowered below what is required of them; each is in the audit log",
+            self.labels_lowered.clone(),
         );
         r.register("config_reloads", "Configs taken into use", self.config_reloads.clone());
         r.register("config_refusals", "Configs refused as invalid", self.config_refusals.clone());

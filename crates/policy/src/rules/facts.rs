@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::labels::Level;
 use crate::plan::DeploymentId;
 
 /// Names with values.
@@ -104,7 +105,7 @@ pub(super) enum Fact {
 }
 
 const RISKS: &[&str] = &["low", "medium", "high"];
-const LEVELS: &[&str] = &["public", "internal", "confidential", "restricted"];
+const LEVELS: &[&str] = Level::NAMES;
 
 pub(super) static FACTS: &[(&str, Fact)] = &[
     ("team", Fact::Text(|facts| facts.team)),

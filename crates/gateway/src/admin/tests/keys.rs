@@ -118,6 +118,7 @@ async fn keys_that_make_no_sense_are_refused_with_the_place() {
         ("networks", json!(["10.0.0.0/33"])),
         ("scopes", json!(["admin"])),
         ("label", json!("secret")),
+        ("max_label", json!("public; regions=EU")),
         ("max_concurrency", json!(0)),
         ("routes", json!([""])),
         ("models", json!(["x".repeat(257)])),

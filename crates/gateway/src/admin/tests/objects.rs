@@ -7,15 +7,18 @@ fn bodies() -> Vec<(&'static str, Value)> {
     vec![
         (
             "teams",
-            json!({"name": "one", "routes": ["support-*"], "models": [], "description": "d"}),
+            json!({"name": "one", "routes": ["support-*"], "models": [], "label": "internal", "description": "d"}),
         ),
         ("users", json!({"name": "one", "team": "t", "email": "a@b.c", "disabled": true})),
-        ("features", json!({"name": "one", "team": null, "description": "d"})),
+        (
+            "features",
+            json!({"name": "one", "team": null, "label": "restricted; regions=eu", "description": "d"}),
+        ),
         (
             "keys",
             json!({"name": "one", "team": "t", "user": null, "features": ["x"], "not_before_s": 1, "expires_s": 4_102_444_800_u64,
                 "disabled": false, "networks": ["10.0.0.0/8"], "routes": ["*"], "models": null, "scopes": ["chat"], "max_concurrency": 3,
-                "label": "internal"}),
+                "label": "internal", "max_label": "restricted; compartments=hr"}),
         ),
         ("limits", json!({"name": "one", "per": ["user"], "requests": "10/hour"})),
         ("budgets", json!({"name": "one two", "per": [], "amount": "5 USD", "window": "day"})),

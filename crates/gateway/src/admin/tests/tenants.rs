@@ -104,6 +104,56 @@ async fn r_a6_a_team_admin_reaches_its_own_team_alone() {
 }
 
 #[tokio::test]
+async fn a_team_admin_raises_labels_and_a_security_admin_lowers_them() {
+    let stage = Stage::new("labels").await;
+    let (red, paths) = tenant(&stage, "red").await;
+    let security = stage.token(Role::SecurityAdmin, None).await;
+    let (feature, key) = (&paths[2], &paths[3]);
+    // Who, what, the change, whether it is made.
+    let steps = [
+        (&red, feature, json!({"label": "confidential"}), true),
+        (&red, feature, json!({"label": "internal"}), false),
+        (&red, feature, json!({"label": null}), false),
+        (
+            &red,
+            key,
+            json!({"label": "internal; compartments=hr", "max_label": "confidential; compartments=hr"}),
+            true,
+        ),
+        (&red, key, json!({"label": "restricted"}), false),
+        (&red, key, json!({"label": "confidential; compartments=hr"}), true),
+        (&red, key, json!({"max_label": "restricted; compartments=hr"}), false),
+        (&red, key, json!({"max_label": null}), false),
+        (&red, key, json!({"scopes": ["chat", "label:declassify"]}), false),
+        (&red, key, json!({"scopes": ["chat", "label:raise"]}), true),
+        (
+            &security,
+            key,
+            json!({"scopes": ["chat", "label:declassify"], "max_label": null, "label": null}),
+            true,
+        ),
+        // What was given stays.
+        (&red, key, json!({"scopes": ["label:declassify"], "disabled": true}), true),
+        (&security, feature, json!({"label": "internal"}), true),
+    ];
+    for (who, path, change, made) in steps {
+        let got = stage.ask(who, &format!("PATCH {path}"), change.clone()).await;
+        let expected = if made { 200 } else { 403 };
+        assert_eq!(got.status, expected, "{path} {change}: {got:?}");
+    }
+    assert_eq!(
+        stage.ask(&red, &format!("DELETE {feature}"), Value::Null).await.code(),
+        (403, "forbidden")
+    );
+    stage.done(&security, &format!("DELETE {feature}"), Value::Null).await;
+    let declassifies = json!({"name": "new", "team": "red", "scopes": ["label:declassify"]});
+    assert_eq!(
+        stage.ask(&red, "POST /admin/v1/keys", declassifies).await.code(),
+        (403, "forbidden")
+    );
+}
+
+#[tokio::test]
 async fn a_team_admin_without_a_team_opens_nothing() {
     let stage = Stage::new("no-team").await;
     let token = stage.token(Role::TeamAdmin, None).await;

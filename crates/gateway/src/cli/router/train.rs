@@ -101,7 +101,7 @@ fn enough(labelled: &Labelled) -> Result<(), String> {
         "too little data: {} labelled requests ({}), from {} lines of feedback on {} judged records; at least {LABELLED_MIN} are needed, \
          and {TIER_MIN} of each of two tiers. Collect more feedback, or label requests with {{\"request_id\": …, \"tier\": …}}",
         examples.len(),
-        by_tier(examples.iter().map(|one| one.tier)),
+        by_tier(&examples.iter().map(|one| one.tier)),
         labelled.feedback,
         labelled.judged,
     ))
@@ -172,7 +172,7 @@ impl Fitted {
             silent,
             unknown,
         } = labelled;
-        let tiers = by_tier(examples.iter().map(|one| one.tier));
+        let tiers = by_tier(&examples.iter().map(|one| one.tier));
         let mut out = format!(
             "records     {judged} judged, of {lines} lines\n\
              feedback    {feedback} lines; {strangers} of no such record, {stand_ins} of answers by a stand-in, {silent} that say nothing of the tier\n\

@@ -97,4 +97,10 @@ pub enum Scope {
     /// Feedback on answers.
     #[serde(rename = "feedback")]
     Feedback,
+    /// To say that what is sent is more sensitive than is required.
+    #[serde(rename = "label:raise")]
+    LabelRaise,
+    /// To say that it is less sensitive, with a reason. It must be given: a key without a list does not have it.
+    #[serde(rename = "label:declassify")]
+    LabelDeclassify,
 }

@@ -35,8 +35,8 @@ keys:
 "#,
         &expect![[r#"
             1:40 teams.t.disabled: expected true or false, found text
-            3:65 keys[0].scopes[1]: "chats" is not one of chat, embeddings, images, audio, realtime, batch, models:read, usage:self, feedback; did you mean "chat"?
-            3:72 keys[0].scopes[2]: "admin" is not one of chat, embeddings, images, audio, realtime, batch, models:read, usage:self, feedback; use chat, embeddings, images, audio, realtime, batch, models:read, usage:self, feedback
+            3:65 keys[0].scopes[1]: "chats" is not one of chat, embeddings, images, audio, realtime, batch, models:read, usage:self, feedback, label:raise, label:declassify; did you mean "chat"?
+            3:72 keys[0].scopes[2]: "admin" is not one of chat, embeddings, images, audio, realtime, batch, models:read, usage:self, feedback, label:raise, label:declassify; use chat, embeddings, images, audio, realtime, batch, models:read, usage:self, feedback, label:raise, label:declassify
             3:92 keys[0].concurrent: 0 is out of range; use 1 to 1000000
             4:51 keys[1].scopes: the list is empty; write for example [chat]
             4:75 keys[1].concurrent: expected a whole number, found text

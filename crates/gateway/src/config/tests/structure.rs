@@ -24,14 +24,14 @@ frobnicate: 1
             2:10 admin.listn: unknown key "listn"; did you mean "listen"?
             4:13 providers.openai.credential: unknown key "credential"; did you mean "credentials"?
             4:47 providers.openai.baseUrl: unknown key "baseUrl"; did you mean "base_url"?
-            6:26 models.a.model: unknown key "model"; known here: provider, upstream_model, owner, price, allow_unpriced
+            6:26 models.a.model: unknown key "model"; known here: provider, upstream_model, owner, price, allow_unpriced, clearance
             6:36 models.a.Owner: unknown key "Owner"; did you mean "owner"?
             8:11 routes.chat.target: unknown key "target"; did you mean "targets"?
             8:46 routes.chat.fallback: unknown key "fallback"; did you mean "fallbacks"?
             9:15 teams.t.route: unknown key "route"; did you mean "routes"?
             10:8 keys[0]: "secret" is missing; add secret: env:SUPPORT_KEY
             10:28 keys[0].secrets: unknown key "secrets"; did you mean "secret"?
-            11:1 frobnicate: unknown key "frobnicate"; known here: listen, admin, data_dir, database, ledger, shared_state, server, time_zone, providers, models, routes, router, limits, budgets, spending, alerts, teams, users, issuers, keys
+            11:1 frobnicate: unknown key "frobnicate"; known here: listen, admin, data_dir, database, ledger, shared_state, server, time_zone, providers, models, routes, router, limits, budgets, spending, alerts, teams, features, users, issuers, keys
         "#]],
     );
 }
@@ -69,13 +69,12 @@ models: { a: { provider: openai } }
 #[test]
 fn route_keys_of_later_versions() {
     check(
-        r#"providers: { openai: { credentials: [env:OPENAI_API_KEY], region: eu, clearance: { level: public } } }
+        r#"providers: { openai: { credentials: [env:OPENAI_API_KEY], region: eu } }
 routes:
   chat:
     purpose: p
     owner: o
     risk: high
-    label: confidential
     strategy: cheapest
     targets: [{ model: openai/gpt-4o, stage: canary, sticky: user, rollback_if: "x > 1" }]
     shadow: []
@@ -87,28 +86,25 @@ routes:
     rules: []
     fallback_on: [invalid_output, over_cost, timeout]
 models: { a: { provider: openai, status: approved } }
-teams: { t: { models: ["*"], label: public } }
+teams: { t: { models: ["*"] } }
 "#,
         &expect![[r#"
             1:59 providers.openai.region: "region" is not yet supported; leave it out for now
-            1:71 providers.openai.clearance: "clearance" is not yet supported; leave it out for now
             6:5 routes.chat.risk: "risk" is not yet supported; leave it out for now
-            7:5 routes.chat.label: "label" is not yet supported; leave it out for now
-            9:39 routes.chat.targets[0].stage: "stage" is not yet supported; leave it out for now
-            9:62 routes.chat.targets[0].sticky: only strategy: weighted keeps calls at one target; set strategy: weighted, or remove it
-            9:68 routes.chat.targets[0].rollback_if: "rollback_if" is not yet supported; leave it out for now
-            10:5 routes.chat.shadow: "shadow" is not yet supported; leave it out for now
-            11:5 routes.chat.hedge: "hedge" is not yet supported; leave it out for now
-            12:5 routes.chat.breaker: "breaker" is not yet supported; leave it out for now
-            13:5 routes.chat.guardrails: "guardrails" is not yet supported; leave it out for now
-            14:5 routes.chat.cache: "cache" is not yet supported; leave it out for now
-            15:5 routes.chat.tiers: "complex" is missing; add complex: [openai/gpt-4o]
-            15:5 routes.chat.tiers: "simple" is missing; add simple: [openai/gpt-4o-mini]
-            16:5 routes.chat.rules: the list is empty; write for example [{ when: input_tokens < 400, use: [openai/gpt-4o-mini] }, { use: [openai/gpt-4o] }]
-            17:19 routes.chat.fallback_on[0]: "invalid_output" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
-            17:35 routes.chat.fallback_on[1]: "over_cost" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
-            18:34 models.a.status: "status" is not yet supported; leave it out for now
-            19:30 teams.t.label: "label" is not yet supported; leave it out for now
+            8:39 routes.chat.targets[0].stage: "stage" is not yet supported; leave it out for now
+            8:62 routes.chat.targets[0].sticky: only strategy: weighted keeps calls at one target; set strategy: weighted, or remove it
+            8:68 routes.chat.targets[0].rollback_if: "rollback_if" is not yet supported; leave it out for now
+            9:5 routes.chat.shadow: "shadow" is not yet supported; leave it out for now
+            10:5 routes.chat.hedge: "hedge" is not yet supported; leave it out for now
+            11:5 routes.chat.breaker: "breaker" is not yet supported; leave it out for now
+            12:5 routes.chat.guardrails: "guardrails" is not yet supported; leave it out for now
+            13:5 routes.chat.cache: "cache" is not yet supported; leave it out for now
+            14:5 routes.chat.tiers: "complex" is missing; add complex: [openai/gpt-4o]
+            14:5 routes.chat.tiers: "simple" is missing; add simple: [openai/gpt-4o-mini]
+            15:5 routes.chat.rules: the list is empty; write for example [{ when: input_tokens < 400, use: [openai/gpt-4o-mini] }, { use: [openai/gpt-4o] }]
+            16:19 routes.chat.fallback_on[0]: "invalid_output" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
+            16:35 routes.chat.fallback_on[1]: "over_cost" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
+            17:34 models.a.status: "status" is not yet supported; leave it out for now
         "#]],
     );
 }

@@ -1,9 +1,10 @@
 //! Every field in its place, and the forms of time and numbers that are written by hand.
 #![expect(clippy::unwrap_used, reason = "tests")]
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use expect_test::expect;
-use tollgate_policy::identity::{Opened, Team, User, VirtualKey};
+use tollgate_policy::identity::{Allowed, Opened, Scope, Scopes, Team, User, VirtualKey};
 
 use super::*;
 use crate::record::Outcome;
@@ -28,14 +29,28 @@ fn caller() -> Caller {
             ..User::default()
         })),
         team,
+        label: Label::parse("restricted").unwrap(),
+        allowed: Allowed {
+            scopes: Some(Scopes::DEFAULT.with(Scope::LabelDeclassify)),
+            ..Allowed::default()
+        },
         ..VirtualKey::default()
     };
     let opened = Opened {
         deprecated_until: Some(86_400),
     };
     let mut headers = http::HeaderMap::new();
-    headers.insert("x-tollgate-tags", http::HeaderValue::from_static("tier=gold"));
-    Caller::of_key(Arc::new(key), opened, &headers).unwrap()
+    for (name, value) in [
+        ("x-tollgate-tags", "tier=gold"),
+        ("x-tollgate-label", "public; compartments=hr"),
+        (
+            "x-tollgate-label-reason",
+            "anonymised, key sk-proj-0123456789abcdefghijklmnopqrstuvwxyz",
+        ),
+    ] {
+        headers.insert(name, http::HeaderValue::from_static(value));
+    }
+    Caller::of_key(Arc::new(key), opened, &headers, &HashMap::new()).unwrap()
 }
 
 #[test]
@@ -51,6 +66,7 @@ fn everything_that_is_known_is_written_in_its_place() {
     record.trace_id = Some("4bf9".into());
     record.config = "0123456789ab".into();
     record.caller = Some(Arc::new(caller()));
+    record.label = record.caller.as_ref().map(|caller| caller.label().clone());
     record.asked = Some("chät\n".into());
     (record.stream, record.passthrough) = (true, true);
     record.fallback = Some("from=a/b; reason=timeout".into());
@@ -76,7 +92,7 @@ fn everything_that_is_known_is_written_in_its_place() {
     record.first_byte_us = Some(1_500);
     record.total_us = 2_000_000;
     record.overhead_us = Some(7);
-    expect![[r#"{"time":"1970-01-01T00:00:00Z","request_id":"req_2","trace_id":"4bf9","config":"0123456789ab","dialect":"openai_chat","operation":"chat","team":"sup\"port","user":"ann","key":"k1","key_deprecated":"1970-01-02T00:00:00Z","tags":{"tier":"gold"},"asked":"chät\n","stream":true,"passthrough":true,"attempts":[],"fallback":"from=a/b; reason=timeout","loss":["top_k","tools.cache"],"status":503,"outcome":"broken","fault":{"kind":"timeout","origin":"provider","code":"upstream_timeout"},"finish":"stop","usage":{"input":12,"output":34,"cache_read":5,"cache_write":6,"reasoning":18446744073709551615},"provider_request_id":"up-1","request_bytes":10,"answer_bytes":100,"first_byte_ms":1.5,"total_ms":2000.0,"overhead_ms":0.007}"#]]
+    expect![[r#"{"time":"1970-01-01T00:00:00Z","request_id":"req_2","trace_id":"4bf9","config":"0123456789ab","dialect":"openai_chat","operation":"chat","team":"sup\"port","user":"ann","key":"k1","key_deprecated":"1970-01-02T00:00:00Z","tags":{"tier":"gold"},"declassified":{"from":"restricted","reason":"anonymised, key sk-proj***"},"label":"public; compartments=hr","asked":"chät\n","stream":true,"passthrough":true,"attempts":[],"fallback":"from=a/b; reason=timeout","loss":["top_k","tools.cache"],"status":503,"outcome":"broken","fault":{"kind":"timeout","origin":"provider","code":"upstream_timeout"},"finish":"stop","usage":{"input":12,"output":34,"cache_read":5,"cache_write":6,"reasoning":18446744073709551615},"provider_request_id":"up-1","request_bytes":10,"answer_bytes":100,"first_byte_ms":1.5,"total_ms":2000.0,"overhead_ms":0.007}"#]]
     .assert_eq(&line(&record));
 }
 

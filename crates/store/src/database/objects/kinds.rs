@@ -17,6 +17,8 @@ pub struct Team {
     pub routes: Option<Vec<String>>,
     /// Patterns of models that it may call without a route; none: as config says.
     pub models: Option<Vec<String>>,
+    /// The lowest label of what its callers send.
+    pub label: Option<String>,
     /// Says what it is for.
     pub description: String,
 }
@@ -43,6 +45,8 @@ pub struct Feature {
     pub name: String,
     /// The team that it belongs to; none: any.
     pub team: Option<String>,
+    /// The lowest label of what is sent for it.
+    pub label: Option<String>,
     /// Says what it is for.
     pub description: String,
 }
@@ -89,8 +93,10 @@ pub struct Key {
     pub scopes: Option<Vec<String>>,
     /// Requests at once.
     pub max_concurrency: Option<u32>,
-    /// The highest label of what it may send.
+    /// The lowest label of what is sent with it.
     pub label: Option<String>,
+    /// The highest label of what is sent with it.
+    pub max_label: Option<String>,
 }
 
 /// A limit: the same members as an entry of `limits:` in the config file, whose reader alone knows them.

@@ -52,6 +52,7 @@ pub(super) async fn every_kind_is_read_back_equal(stage: Stage) {
             name: text(),
             routes: Some(vec!["a*".into()]),
             models: None,
+            label: Some("internal".into()),
             description: text(),
         },
     )
@@ -71,6 +72,7 @@ pub(super) async fn every_kind_is_read_back_equal(stage: Stage) {
         Feature {
             name: "f".into(),
             team: None,
+            label: Some("public; compartments=hr".into()),
             description: String::new(),
         },
     )
@@ -85,6 +87,7 @@ pub(super) async fn every_kind_is_read_back_equal(stage: Stage) {
         team: "t".into(),
         secrets: vec![secret],
         max_concurrency: Some(3),
+        max_label: Some("restricted".into()),
         ..Key::default()
     };
     same(database, key).await;
