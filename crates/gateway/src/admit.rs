@@ -1,6 +1,7 @@
 //! Stages 3 and 6: may this caller have what it asks for, is there room for one more call, and does what it may cost fit what may be spent?
 //! `enter` gives the `Pass` without which no plan is made; `reserve` the `Leave` without which nothing is sent.
 
+mod aside;
 mod ask;
 mod demand;
 mod look;
@@ -27,6 +28,7 @@ use crate::refusal;
 use crate::route::clearance;
 use crate::switchboard::{self, Switchboard};
 
+pub use aside::aside;
 use ask::Ask;
 pub use ask::range;
 pub(crate) use demand::Needs;

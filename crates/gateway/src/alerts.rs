@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tollgate_policy::plan::Dice;
 use tollgate_policy::windows::{Window, Zone};
 use tollgate_store::database::Error;
-use tollgate_store::database::outbox::{Alert, AlertId, Outbox};
+use tollgate_store::database::outbox::{Alert, AlertId, BUDGET_THRESHOLD, Outbox};
 use tollgate_upstream::client::Client;
 
 pub use hook::{Hook, SECRET_BYTES_MIN, origin};
@@ -160,7 +160,7 @@ impl Courier {
 
     async fn mark(&self, alert: &Alert, outcome: Result<(), Undelivered>, dice: &mut Dice) -> Result<(), Error> {
         let now_ms = unix_ms((self.clock)());
-        let name = || format!("alert {} of budget \"{}\"", alert.id.text(), alert.opened.rule);
+        let name = || name_of(alert);
         let Err(undelivered) = outcome else {
             self.outbox.delivered(alert.id, now_ms).await?;
             if alert.attempts > 1 {
@@ -184,9 +184,17 @@ impl Courier {
     async fn give_up(&self, alert: &Alert, attempts: i64, reason: &str) -> Result<(), Error> {
         let reason = format!("given up after {attempts} attempts: {reason}");
         self.outbox.failed(alert.id, NEVER_MS, &reason).await?;
-        let message = format!("alert {} of budget \"{}\" was {reason}", alert.id.text(), alert.opened.rule);
+        let message = format!("{} was {reason}", name_of(alert));
         self.telemetry.log.event("error", &message);
         Ok(())
+    }
+}
+
+/// What an alert is called in the log.
+fn name_of(alert: &Alert) -> String {
+    match alert.kind.as_str() {
+        BUDGET_THRESHOLD => format!("alert {} of budget \"{}\"", alert.id.text(), alert.opened.rule),
+        kind => format!("alert {} ({kind})", alert.id.text()),
     }
 }
 

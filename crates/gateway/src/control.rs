@@ -125,6 +125,9 @@ pub trait Refresh: Send + Sync {
     /// Why it did not arrive.
     fn test_alert(&self) -> BoxFuture<'_, Result<String, String>>;
 
+    /// How the canaries of a route do; `None`: there is no such route.
+    fn release(&self, route: &str) -> Option<Value>;
+
     /// For `health`: the journal's position and lag, open holds, the config's revision.
     fn health(&self) -> Value;
 }

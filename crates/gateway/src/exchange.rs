@@ -30,7 +30,7 @@ use crate::resort::{self, Stranded};
 use crate::switchboard::Switchboard;
 use crate::tail::{AnswerBody, Drains, Ending};
 use crate::telemetry::Telemetry;
-use crate::{explain, identify, reply, route};
+use crate::{explain, identify, loops, reply, route, shadow};
 
 /// What all exchanges share.
 pub struct Shared {
@@ -158,6 +158,7 @@ impl Gateway {
         };
         let pass = admit::enter(desk, &call, draft).await?; // kill switches, rights, request rates, concurrency
         draft.admitted(pass.route());
+        loops::check(desk, pass.route(), &call)?; // of routes that ask for it
         let plan = route::plan(desk, &pass, &call, dice); // ordered attempts; pure
         let plan = plan.map_err(|none| draft.undecided(pass.route(), none, &call))?;
         draft.planned(&plan);
@@ -171,6 +172,7 @@ impl Gateway {
         let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once
         draft.settled_on(leave.route(), leave.plan());
         draft.granted(grant);
+        draft.captured(shadow::capture(desk, leave.route(), &call, dice.clone())); // of routes with shadows
         let order = Order {
             leave: &leave,
             desk,

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use http::HeaderMap;
 use tollgate_policy::affinity::{Affinity, Sticky};
 use tollgate_policy::plan::DeploymentId;
+use tollgate_policy::release::Risk;
 use tollgate_policy::rules::{Costly, Facts, Pairs};
 use tollgate_wire::fault::Fault;
 use tollgate_wire::{envelope, sizes};
@@ -16,6 +17,7 @@ use crate::admit::Desk;
 use crate::config::snapshot::Route;
 use crate::identify::Caller;
 use crate::ingress::Call;
+use crate::release;
 
 /// What conditions may ask of a call. What the rules of a route may ask besides, its own sight adds.
 #[must_use]
@@ -30,8 +32,8 @@ pub fn of<'a>(desk: Desk<'a>, route: &'a Route, call: &'a Call) -> Facts<'a> {
         route: &route.name,
         operation: call.operation.name(),
         task: header(call, "x-tollgate-task"),
-        risk: header(call, "x-tollgate-risk"),
         label: call.label().level().name(),
+        risk: release::risk(route, call).map_or("", Risk::name),
         stream: call.envelope.stream,
         has_tools: call.envelope.field("tools").is_some(),
         input_tokens: call.body.len() as u64 / 3,

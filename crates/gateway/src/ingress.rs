@@ -110,6 +110,21 @@ impl Call {
             .map_err(Clone::clone)
     }
 
+    /// The same request without its head: nothing of the caller's headers goes on with it.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self {
+            dialect: self.dialect,
+            operation: self.operation,
+            body: self.body.clone(),
+            envelope: self.envelope.clone(),
+            headers: HeaderMap::new(),
+            wanted_by: None,
+            parsed: OnceLock::new(),
+            found: Found::default(),
+        }
+    }
+
     /// Limits the output that is asked for.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ use crate::config::{labels, raw};
 use crate::control::{ConfigView, Control, Flaw, Refresh, Usage};
 use crate::explain::{Asked, Explanation, Question};
 use crate::ledger::lock;
+use crate::release;
 
 /// How often the database is asked whether another gateway changed something.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -121,6 +122,8 @@ impl Live {
         // First, so that nothing that is wrong elsewhere keeps a switch from being thrown.
         let switches = stored_switches(&self.database).await.map_err(said)?;
         self.current.shared().switches.set_stored(switches);
+        let off = release::stored(&self.database).await.map_err(said)?;
+        self.current.shared().config.load().memory.set_off(off);
         let stored = Stored::load(&self.database).await.map_err(said)?;
         for reason in &stored.ill {
             self.say("error", &format!("an object of the database does not count: {reason}"));
@@ -245,6 +248,13 @@ impl Refresh for Live {
             let sent = alerts::test(&hook, &self.client, clock::now()).await;
             sent.map(|()| format!("{hook:?}")).map_err(|error| error.to_string())
         })
+    }
+
+    fn release(&self, route: &str) -> Option<Value> {
+        let config = self.current.shared().config.load_full();
+        let named = self.current.raw().routes.contains_key(route);
+        let now_ms = u64::try_from(clock::now().unix.as_millis()).unwrap_or(0);
+        named.then(|| config.memory.view(route, now_ms))
     }
 
     fn health(&self) -> Value {

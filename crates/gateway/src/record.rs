@@ -12,6 +12,7 @@ use std::time::Duration;
 use tollgate_policy::accounts::{Demand, Headroom};
 use tollgate_policy::complexity::Verdict;
 use tollgate_policy::labels::Label;
+use tollgate_policy::release::Status;
 use tollgate_upstream::deployment::Deployment;
 use tollgate_wire::usage::Usage;
 
@@ -88,6 +89,8 @@ pub struct Record {
     pub complexity: Option<Arc<Verdict>>,
     /// What answered.
     pub model: Option<Arc<Deployment>>,
+    /// How far that is approved, where the config says.
+    pub model_status: Option<Status>,
     /// A stream was asked for.
     pub stream: bool,
     /// The provider received the caller's own bytes.
@@ -185,6 +188,7 @@ impl Record {
             route: None,
             complexity: None,
             model: None,
+            model_status: None,
             stream: false,
             passthrough: false,
             attempts: Vec::new(),

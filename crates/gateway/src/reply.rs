@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tollgate_guard::mask;
 use tollgate_policy::accounts::Room;
+use tollgate_policy::release::Status;
 use tollgate_upstream::deployment::Asked;
 use tollgate_wire::dialects::Dialect;
 use tollgate_wire::fault::{Fault, FaultKind, Origin, Retry};
@@ -21,6 +22,7 @@ use crate::tail::{AnswerBody, Drains, Ending};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ROUTE: HeaderName = HeaderName::from_static("x-tollgate-route");
 const MODEL: HeaderName = HeaderName::from_static("x-tollgate-model");
+const MODEL_STATUS: HeaderName = HeaderName::from_static("x-tollgate-model-status");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-tollgate-attempts");
 const OVERHEAD: HeaderName = HeaderName::from_static("x-tollgate-overhead-ms");
 const QUEUED: HeaderName = HeaderName::from_static("x-tollgate-queued-ms");
@@ -164,6 +166,10 @@ pub fn facts(record: &Record) -> HeaderMap {
     }
     if let Some(model) = record.model_name() {
         set(headers, MODEL, model);
+    }
+    // That a model will be taken away, or is only tried, is never silent.
+    if let Some(status) = record.model_status.filter(|status| *status != Status::Approved) {
+        headers.insert(MODEL_STATUS, HeaderValue::from_static(status.name()));
     }
     headers.insert(ATTEMPTS, HeaderValue::from(record.attempts.len()));
     if let Some(us) = record.overhead_us {

@@ -14,6 +14,7 @@ use crate::admit::{Desk, Pass};
 use crate::clock::Now;
 use crate::config::snapshot::{OnLoss, Route};
 use crate::ingress::Call;
+use crate::release::{Choice, nothing_left};
 
 use sight::View;
 
@@ -49,11 +50,20 @@ impl From<NoPlan> for Fault {
 /// Makes the plan of a call. Deployments whose breaker is open stay in it, behind the healthy ones.
 ///
 /// # Errors
-/// Forbidden, when nothing is cleared for the call's label; Unavailable, when every target is switched off; Lossy or Malformed, when the
+/// Forbidden, when nothing is cleared for the call's label, or approved for its risk; Unavailable, when every target is switched off; Lossy or Malformed, when the
 /// route looks at losses.
 pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result<Plan, NoPlan> {
     let route = pass.route();
     let mut choices = clearance::choices(route, call.label())?;
+    let choice = Choice {
+        route,
+        caller: desk.caller,
+        call,
+    };
+    choice.narrow(&mut choices);
+    if let Some(fault) = nothing_left(route, &choices) {
+        return Err(NoPlan::of(fault, choices.dropped()));
+    }
     let view = View::new(desk, route, call);
     let before = dice.clone();
     let reason = route.strategy.rank(&view, &mut choices.targets, dice);

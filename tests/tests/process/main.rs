@@ -33,6 +33,7 @@ mod money;
 mod overdue;
 mod record;
 mod regressions;
+mod release;
 mod reload;
 mod resorts;
 mod secrets;

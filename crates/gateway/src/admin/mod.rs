@@ -11,6 +11,7 @@ mod members;
 mod openapi;
 mod passwords;
 mod problem;
+mod release;
 mod reports;
 mod resource;
 mod roles;

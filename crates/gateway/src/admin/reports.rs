@@ -74,6 +74,8 @@ pub(crate) struct Verified {
 struct AlertLine {
     /// The same for each delivery.
     id: String,
+    /// `budget_threshold`; of another kind, `scope` says what happened, and `budget` is empty.
+    kind: String,
     budget: String,
     /// Whose.
     scope: BTreeMap<String, String>,
@@ -190,6 +192,7 @@ async fn alerts(ask: Ask) -> Result<Reply, Problem> {
     let line = |alert: &Alert| {
         let line = AlertLine {
             id: alert.id.text(),
+            kind: alert.kind.clone(),
             budget: alert.opened.rule.clone(),
             scope: alert.opened.scope.iter().cloned().collect(),
             percent: alert.id.percent,

@@ -17,7 +17,7 @@ use super::ask::{Ask, Reply};
 use super::problem::Problem;
 use super::roles::Permission;
 use super::serve::{Plane, serve, unknown};
-use super::{explain, keys, login, members, reports, rules, spend, switches};
+use super::{explain, keys, login, members, release, reports, rules, spend, switches};
 use crate::control::Control;
 use crate::telemetry::Telemetry;
 
@@ -109,6 +109,7 @@ pub(crate) fn routes() -> &'static [Route] {
             members::routes(),
             rules::routes(),
             switches::routes(),
+            release::routes(),
             spend::routes(),
             reports::routes(),
             explain::routes(),

@@ -41,7 +41,7 @@ pub(super) fn subject<'a>(caller: &'a Caller, route: &'a Route, tags: &'a [(&'a 
 pub(super) fn scoped<'a>(desk: Desk<'a>, subject: &'a Subject<'a>, part: Part, facts: impl FnOnce() -> Facts<'a>) -> Scoped<'a> {
     let facts = LazyCell::new(facts);
     let spending = &desk.config.spending;
-    let applies = |rule| !spending.is_conditional(rule) || spending.applies(rule, &facts);
+    let applies = |rule| spending.concerns(rule, subject) && (!spending.is_conditional(rule) || spending.applies(rule, &facts));
     spending.rules.scoped(subject, part, applies)
 }
 

@@ -6,6 +6,13 @@
 //!  "posted_usd": "1612.5031", "limit_usd": "2000.00"}
 //! ```
 //!
+//! Of another kind (`canary_rolled_back`, `loop_detected`), `facts` says what happened, each by a name, as text:
+//!
+//! ```json
+//! {"id": "…", "kind": "canary_rolled_back", "at": "2026-11-20T13:00:00.25Z",
+//!  "facts": {"route": "chat", "model": "openai/gpt-4.1", "condition": "error_rate > 0.05", "reason": "…"}}
+//! ```
+//!
 //! `at` is when the threshold was passed, `posted_usd` what was spent in the window then, `limit_usd` the budget's amount then; both are
 //! decimals in text, exact. `start` and `end` are null where there is none: a budget that never begins anew has neither. `end` is null,
 //! too, when the budget is gone or has another window by now. A message of the kind `test` has `id`, `kind` and `at` alone.
@@ -17,7 +24,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tollgate_policy::money::NanoUsd;
 use tollgate_policy::windows::{Window, Zone};
-use tollgate_store::database::outbox::Alert;
+use tollgate_store::database::outbox::{Alert, BUDGET_THRESHOLD};
 
 use crate::clock::Now;
 
@@ -27,13 +34,18 @@ pub(super) struct Letter {
     pub(super) body: Bytes,
 }
 
+/// What happened, by name.
+type Facts<'a> = Option<BTreeMap<&'a str, &'a str>>;
+
 #[derive(Serialize)]
 struct Message<'a> {
     id: &'a str,
-    kind: &'static str,
+    kind: &'a str,
     at: Option<Timestamp>,
     #[serde(flatten)]
     passed: Option<Passed<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Facts<'a>,
 }
 
 #[derive(Serialize)]
@@ -55,31 +67,37 @@ struct Span {
 impl Letter {
     /// Of an alert, whose budget has that window now.
     pub(super) fn of(alert: &Alert, window: Option<(Window, Zone)>) -> Self {
+        let scope = alert.opened.scope.iter();
+        let scope = scope.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let at = Timestamp::from_millisecond(alert.at_ms).ok();
+        if alert.kind != BUDGET_THRESHOLD {
+            return Self::write(alert.id.text(), &alert.kind, at, (None, Some(scope)));
+        }
         let passed = Passed {
             budget: &alert.opened.rule,
-            scope: alert
-                .opened
-                .scope
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str()))
-                .collect(),
+            scope,
             window: span(alert, window),
             threshold_percent: alert.id.percent,
             posted_usd: NanoUsd(alert.posted).to_string(),
             limit_usd: NanoUsd(alert.limit).to_string(),
         };
-        let at = Timestamp::from_millisecond(alert.at_ms).ok();
-        Self::write(alert.id.text(), "budget_threshold", at, Some(passed))
+        Self::write(alert.id.text(), BUDGET_THRESHOLD, at, (Some(passed), None))
     }
 
     /// Of nothing, to try the way.
     pub(super) fn test(id: String, now: Now) -> Self {
         let at = i64::try_from(now.unix.as_millis()).ok();
-        Self::write(id, "test", at.and_then(|at| Timestamp::from_millisecond(at).ok()), None)
+        Self::write(id, "test", at.and_then(|at| Timestamp::from_millisecond(at).ok()), (None, None))
     }
 
-    fn write(id: String, kind: &'static str, at: Option<Timestamp>, passed: Option<Passed<'_>>) -> Self {
-        let message = Message { id: &id, kind, at, passed };
+    fn write(id: String, kind: &str, at: Option<Timestamp>, (passed, facts): (Option<Passed<'_>>, Facts<'_>)) -> Self {
+        let message = Message {
+            id: &id,
+            kind,
+            at,
+            passed,
+            facts,
+        };
         // Text and numbers alone: it cannot fail.
         let body = serde_json::to_vec(&message).unwrap_or_default().into();
         Self { id, body }

@@ -16,6 +16,7 @@ mod listen;
 mod models;
 mod patterns;
 mod providers;
+mod release;
 mod resorts;
 mod router;
 mod routes;
@@ -40,6 +41,7 @@ pub(super) fn check(raw: &Raw, (document, written, text): (&Document, &Document,
     models::check(&mut context);
     routes::check(&mut context);
     router::check(&mut context);
+    release::check(&mut context);
     rules::check(&mut context);
     access::check(&mut context);
     callers::check(&mut context);

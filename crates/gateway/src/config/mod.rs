@@ -20,6 +20,7 @@ mod callers;
 mod check;
 mod document;
 mod problem;
+mod release;
 mod routing;
 mod schema;
 mod suggest;

@@ -16,6 +16,7 @@ pub use super::units::{
 
 mod callers;
 mod labels;
+pub(super) mod release;
 mod resorts;
 mod router;
 mod routing;
@@ -23,6 +24,7 @@ mod rules;
 
 pub use callers::{Claims, Issuer, Scope, User};
 pub use labels::{Clearance, ClearanceMap, Feature, Label, LabelMap, Level};
+pub use release::{Compare, LoopAction, OnLoop, Reviewers, Risk, Shadow, Stage, Status};
 pub use resorts::{LastResort, LastResorts, Reduce};
 pub use router::{Router, Tiers};
 pub use routing::{Rule, Sticky};
@@ -240,7 +242,6 @@ pub enum Dialect {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
-    extend("x-not-yet" = ["status"]),
     example = serde_json::json!({"provider": "openai", "upstream_model": "gpt-4o"})
 )]
 pub struct Model {
@@ -263,6 +264,9 @@ pub struct Model {
     /// What data may be sent to it, by whichever name it is asked for. Each part that is named stands in place of the provider's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clearance: Option<Clearance>,
+    /// How far it is approved. `deprecated` is told with each answer, `retired` is not called; routes of high risk take `approved` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
 }
 
 /// What applications ask for.
@@ -270,7 +274,7 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 #[schemars(
     extend("x-not-yet" = [
-        "risk", "shadow", "hedge", "breaker", "guardrails", "cache"
+        "hedge", "breaker", "guardrails", "cache"
     ]),
     example = serde_json::json!({"strategy": "pinned", "targets": [{"model": "openai/gpt-4o"}]})
 )]
@@ -327,6 +331,19 @@ pub struct Route {
     /// answer says in `x-tollgate-fallback` that it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_resort: Option<LastResorts>,
+    /// How much depends on its answers: `low`, `medium` or `high`. A caller may raise it with `x-tollgate-risk`, and not lower it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
+    /// Who gets the targets of the stage `reviewers`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewers: Option<Reviewers>,
+    /// Models that are tried on copies of its calls.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(example = serde_json::json!([{"model": "openai/gpt-4.1", "sample": "2%"}]))]
+    pub shadow: Vec<Shadow>,
+    /// What happens when a caller asks nearly the same again and again; nobody looks when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_loop: Option<OnLoop>,
 }
 
 /// The failures that a fallback can help with whatever the caller sent.
@@ -360,7 +377,6 @@ pub enum Strategy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(
-    extend("x-not-yet" = ["stage", "rollback_if"]),
     example = serde_json::json!({"model": "openai/gpt-4o", "weight": 95})
 )]
 pub struct Target {
@@ -374,6 +390,17 @@ pub struct Target {
     /// The route's `sticky`, written at the target that needs it, such as a canary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sticky: Option<Sticky>,
+    /// How far it is released.
+    #[serde(default)]
+    pub stage: Stage,
+    /// Switches a canary off by itself: a condition on its last ten minutes, over `error_rate`, `block_rate`, `feedback` (shares from 0 to 1),
+    /// `p95_ms`, `requests`, and the same of the stable targets with `stable_` in front. It is asked from 20 requests on.
+    #[schemars(length(min = 1), example = &"error_rate > 0.05 || p95_ms > 8000")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback_if: Option<String>,
+    /// Of the stage `shadow` alone: of how many calls it gets a copy; 1% when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
 }
 
 /// The weight of a target that names none.

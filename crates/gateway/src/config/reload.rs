@@ -98,6 +98,7 @@ impl Surroundings {
             peppers: &self.peppers,
             stored: state.stored,
             issuers: state.before.map(|before| &*before.issuers),
+            memory: state.before.map(|before| Arc::clone(&before.memory)),
             version: state.version,
         }
     }

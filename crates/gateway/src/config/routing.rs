@@ -42,6 +42,7 @@ fn of_route(target: &Target) -> Target {
         price: target.price.clone(),
         allow_unpriced: target.allow_unpriced,
         clearance: target.clearance.clone(),
+        status: target.status,
         calibration: Arc::clone(&target.calibration),
         outputs: Outputs::default(),
     }

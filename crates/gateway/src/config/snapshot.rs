@@ -11,6 +11,7 @@ use tollgate_policy::key::Peppers;
 use tollgate_policy::labels::{Clearance, Label};
 use tollgate_policy::plan::{Candidate, DeploymentId};
 use tollgate_policy::prices::Price;
+use tollgate_policy::release::{Risk, Status};
 use tollgate_policy::resorts::Resort;
 use tollgate_policy::retry::Trigger;
 use tollgate_policy::strategies::Strategy;
@@ -25,8 +26,11 @@ use super::resorts::{self, OnLimit};
 use super::routing::Ranks;
 use super::spending::{self, Spending, Typed};
 use super::stored::Stored;
-use super::{Raw, World, callers, raw, routing, tiers};
+use super::{Raw, World, callers, raw, release, routing, tiers};
 use crate::identify::token::Issuers;
+use crate::loops::OnLoop;
+use crate::release::{Memory, Release};
+use crate::shadow::Shadow;
 
 /// Names of the form `provider/upstream-model` that were asked for and are kept built; then all are forgotten and built anew.
 const DIRECT_NAMES_MAX: usize = 10_000;
@@ -49,6 +53,10 @@ pub struct Snapshot {
     pub spending: Arc<Spending>,
     /// How long it is kept why requests went where they did; zero: not at all.
     pub decisions_kept: Duration,
+    /// What routes remember over a change of the config.
+    pub memory: Arc<Memory>,
+    /// How far models are approved, by `provider/upstream-model`.
+    statuses: Arc<HashMap<String, Status>>,
     /// Providers whose models may be called without a price; `None`: all.
     unpriced: Option<Arc<HashSet<String>>>,
     /// Discount and margin of providers that have one, in basis points.
@@ -96,6 +104,14 @@ pub struct Route {
     pub on_limit: Option<OnLimit>,
     /// What is done when every attempt has failed, in order.
     pub resorts: Vec<Resort>,
+    /// How much depends on its answers.
+    pub risk: Option<Risk>,
+    /// Targets that are not for everybody; `None`: all are.
+    pub release: Option<Release>,
+    /// Models that get copies of its calls.
+    pub shadows: Vec<Arc<Shadow>>,
+    /// What happens to who asks the same again and again.
+    pub on_loop: Option<OnLoop>,
     targets: Vec<Arc<Target>>,
 }
 
@@ -109,6 +125,8 @@ pub struct Target {
     pub allow_unpriced: bool,
     /// What may be sent there.
     pub clearance: Clearance,
+    /// How far the model is approved; `None`: nobody said.
+    pub status: Option<Status>,
     /// How many bytes of text make a token there.
     pub calibration: Arc<Mutex<Calibration>>,
     /// How long answers are: on a route of its own.
@@ -163,7 +181,29 @@ impl Route {
         self.targets.get(usize::try_from(id.0).ok()?)
     }
 
-    fn direct(name: &str, target: Target, timeouts: Timeouts) -> Self {
+    /// All of its deployments: the targets, then the fallbacks.
+    #[must_use]
+    pub fn targets(&self) -> &[Arc<Target>] {
+        &self.targets
+    }
+
+    /// One of its models is not approved for everything.
+    #[must_use]
+    pub fn has_unapproved(&self) -> bool {
+        let approved = |target: &Arc<Target>| target.status.is_none_or(|status| status == Status::Approved);
+        !self.targets.iter().all(approved)
+    }
+
+    /// A route of one model, in the name of another route and for calls that nobody waits for: tried once.
+    pub(super) fn aside(name: &str, target: Arc<Target>, timeouts: Timeouts) -> Self {
+        Self {
+            named: true,
+            attempts_max: 1,
+            ..Self::direct(name, target, timeouts)
+        }
+    }
+
+    fn direct(name: &str, target: Arc<Target>, timeouts: Timeouts) -> Self {
         Self {
             name: name.to_owned(),
             named: false,
@@ -180,7 +220,11 @@ impl Route {
             on_loss: OnLoss::Warn,
             on_limit: None,
             resorts: Vec::new(),
-            targets: vec![Arc::new(target)],
+            risk: None,
+            release: None,
+            shadows: Vec::new(),
+            on_loop: None,
+            targets: vec![target],
         }
     }
 }
@@ -195,6 +239,8 @@ pub struct Parts<'a> {
     pub stored: &'a Stored,
     /// The identity providers of the snapshot before: the keys that they fetched are taken over.
     pub issuers: Option<&'a Issuers>,
+    /// What routes remember from before; `None`: nothing.
+    pub memory: Option<Arc<Memory>>,
     /// Grows with each build.
     pub version: u64,
 }
@@ -222,6 +268,8 @@ impl Snapshot {
             clearances: Arc::new(Clearances::of(raw)),
             features: labels::features(raw, &parts.stored.feature_labels),
             body_bytes_max: usize::try_from(raw.server.max_body.bytes()).unwrap_or(usize::MAX),
+            memory: parts.memory.clone().unwrap_or_default(),
+            statuses: Arc::new(release::statuses(raw).into_iter().collect()),
             names: Arc::default(),
             providers: Arc::new(built),
             direct: Arc::default(),
@@ -248,6 +296,8 @@ impl Snapshot {
             adjustments: Arc::clone(&self.adjustments),
             clearances: Arc::clone(&self.clearances),
             features: labels::features(raw, &parts.stored.feature_labels),
+            memory: Arc::clone(&self.memory),
+            statuses: Arc::clone(&self.statuses),
             names: Arc::clone(&self.names),
             providers: Arc::clone(&self.providers),
             direct: Arc::clone(&self.direct),
@@ -317,6 +367,7 @@ impl Snapshot {
             clearance: self.clearances.get(&deployment.provider, model),
             calibration: Arc::default(),
             outputs: Outputs::default(),
+            status: self.statuses.get(&deployment.name).copied(),
             deployment,
         }
     }
@@ -327,7 +378,7 @@ impl Snapshot {
         let provider = self.providers.get(provider).ok_or_else(unknown)?;
         let deployment = provider.deployment(model).ok_or_else(unknown)?;
         let target = self.target(deployment, model, None, false);
-        Ok(Arc::new(Route::direct(name, target, timeouts(&raw::Timeouts::default()))))
+        Ok(Arc::new(Route::direct(name, Arc::new(target), timeouts(&raw::Timeouts::default()))))
     }
 
     fn add_models(&mut self, raw: &Raw) -> Result<(), BuildError> {
@@ -338,7 +389,7 @@ impl Snapshot {
                 .and_then(|provider| provider.deployment(upstream))
                 .ok_or_else(|| BuildError::missing("model", name))?;
             let target = self.target(deployment, upstream, model.price.as_ref(), model.allow_unpriced);
-            let route = Route::direct(name, target, timeouts(&raw::Timeouts::default()));
+            let route = Route::direct(name, Arc::new(target), timeouts(&raw::Timeouts::default()));
             Arc::make_mut(&mut self.names).insert(name.clone(), Asked::Model(Arc::new(route)));
         }
         Ok(())
@@ -368,7 +419,13 @@ impl Snapshot {
         };
         let rules = routing::rules(raw, &mut number)?;
         let fallbacks = raw.fallbacks.iter().map(|model| number(model)).collect::<Result<Vec<_>, _>>()?;
+        let staged = raw
+            .targets
+            .iter()
+            .map(|target| number(&target.model))
+            .collect::<Result<Vec<_>, _>>()?;
         let Ranks { targets } = ranks;
+        let released = release::release((name, raw), (&staged, &targets), &self.memory)?;
         Ok(Route {
             name: name.to_owned(),
             named: true,
@@ -386,6 +443,10 @@ impl Snapshot {
             },
             on_limit: raw.on_limit.as_ref().and_then(resorts::on_limit),
             resorts: resorts::build(raw.last_resort.as_ref()),
+            risk: raw.risk.map(release::risk),
+            release: released,
+            shadows: release::shadows(self, name, raw)?,
+            on_loop: release::on_loop(name, raw, &self.memory),
             targets,
         })
     }
@@ -437,7 +498,7 @@ fn trigger(on: raw::FallbackOn) -> Trigger {
     }
 }
 
-fn timeouts(raw: &raw::Timeouts) -> Timeouts {
+pub(super) fn timeouts(raw: &raw::Timeouts) -> Timeouts {
     Timeouts {
         connect: raw.connect.get(),
         first_byte: raw.first_byte.get(),

@@ -10,11 +10,11 @@ use tollgate_policy::limits::{Limit, OnExceed, Rate, RateWindow};
 use tollgate_policy::money::NanoUsd;
 use tollgate_policy::prices::{Kind, Price, PriceList, Stated, Unit};
 use tollgate_policy::rules::{Condition, Facts};
-use tollgate_policy::scopes::Dimension;
+use tollgate_policy::scopes::{Dimension, Subject};
 use tollgate_policy::windows::{Calendar, Window, Zone};
 
 use super::providers::BuildError;
-use super::raw;
+use super::{raw, release};
 
 /// A budget without an amount in a window of its own never refuses by it: only by the cap of one call.
 const NO_CEILING: NanoUsd = NanoUsd(i64::MAX);
@@ -38,6 +38,8 @@ struct Terms {
     when: Option<Condition>,
     /// Models that answer instead of the planned one, by its name; under `*` those of any.
     substitutes: BTreeMap<String, Vec<String>>,
+    /// The one key and the one route that it is for, where it is the budget of a shadow.
+    only: Option<(String, String)>,
 }
 
 /// The status of a call that a budget refuses.
@@ -90,8 +92,23 @@ impl Spending {
             budgets.push(self::budget(budget, &terms, &raw.time_zone, &typed.increases)?);
             spending.budgets.push(terms);
         }
+        for shadow in release::budgets(raw) {
+            let terms = Terms {
+                only: Some((shadow.key, shadow.route)),
+                ..Terms::default()
+            };
+            budgets.push(budget(&shadow.budget, &terms, &raw.time_zone, &[])?);
+            spending.budgets.push(terms);
+        }
         spending.rules = RuleSet::new(version, limits, budgets);
         Ok(spending)
+    }
+
+    /// Whether a rule can concern a caller at all: the budget of a shadow concerns that shadow alone.
+    #[must_use]
+    pub fn concerns(&self, rule: RuleAt, subject: &Subject<'_>) -> bool {
+        let only = self.terms(rule).and_then(|terms| terms.only.as_ref());
+        only.is_none_or(|(key, route)| subject.key == Some(key) && subject.route == Some(route))
     }
 
     /// Whether a rule applies to some calls only: then it has to be told what the call is like.
@@ -154,7 +171,11 @@ impl Terms {
                 error.position.line, error.position.column, error.message
             ))
         })?;
-        Ok(Self { when, substitutes })
+        Ok(Self {
+            when,
+            substitutes,
+            only: None,
+        })
     }
 
     /// A condition that speaks of the attempt can be asked only when there is one.

@@ -13,6 +13,7 @@ mod example;
 mod labels;
 mod limits;
 mod names;
+mod release;
 mod resorts;
 mod router;
 mod routes;

@@ -22,6 +22,7 @@ use crate::identify::Caller;
 use crate::ingress::Call;
 use crate::refusal;
 use crate::route::NoPlan;
+use crate::shadow::{Capture, Collected};
 
 /// The most attempts that a record lists.
 const ATTEMPTS_MAX: usize = 32;
@@ -41,6 +42,10 @@ pub struct Draft {
     waited: Duration,
     grant: Option<Box<Grant>>,
     claim: Option<Box<Claim>>,
+    /// What the answer says, where somebody wants to know.
+    said: Option<Box<Collected>>,
+    /// The call's copies for shadows.
+    capture: Option<Box<Capture>>,
 }
 
 impl Draft {
@@ -54,6 +59,8 @@ impl Draft {
             waited: Duration::ZERO,
             grant: None,
             claim: None,
+            said: None,
+            capture: None,
         }
     }
 
@@ -98,6 +105,11 @@ impl Draft {
             grant.begin(target);
         }
         self.record.model = Some(Arc::clone(deployment));
+        self.record.model_status = target.status;
+        if let Some(said) = &mut self.said {
+            // What came of the attempt before was not the answer.
+            **said = Collected::default();
+        }
         if self.record.attempts.len() < ATTEMPTS_MAX {
             self.record.attempts.push(Attempt {
                 deployment: Arc::clone(deployment),
@@ -161,6 +173,9 @@ impl Draft {
 
     /// The whole answer is there.
     pub fn answered(&mut self, answer: &Bytes) {
+        if let Some(capture) = &mut self.capture {
+            capture.whole(answer);
+        }
         // A stream is not kept, also where its events came all at once.
         if let Some(claim) = self.claim.take().filter(|_| !self.record.stream) {
             claim.keep(answer, clock::instant());
@@ -240,6 +255,9 @@ impl Draft {
         if let Some(grant) = &mut self.grant {
             grant.observe(events);
         }
+        if let Some(said) = &mut self.said {
+            said.observe(events);
+        }
         for event in events {
             match event {
                 Event::Usage(usage) => self.record.usage = Some((*usage).into()),
@@ -252,6 +270,24 @@ impl Draft {
                 _ => {}
             }
         }
+    }
+
+    /// Copies of the call go to shadows when its caller has the answer.
+    pub fn captured(&mut self, capture: Option<Box<Capture>>) {
+        if capture.is_some() {
+            self.hear();
+        }
+        self.capture = capture;
+    }
+
+    /// What the answer says is put together.
+    pub fn hear(&mut self) {
+        self.said = Some(Box::default());
+    }
+
+    /// What the answer said.
+    pub fn heard(&mut self) -> Collected {
+        self.said.take().map(|said| *said).unwrap_or_default()
     }
 
     /// Adds lost features.
@@ -281,6 +317,13 @@ impl Draft {
         self.settle();
         self.record.outcome = outcome;
         self.record.total_us = micros(now.saturating_duration_since(self.started));
+        if let Some(release) = self.record.route.as_ref().and_then(|route| route.release.as_ref()) {
+            release.observe(&self.record);
+        }
+        if let Some(capture) = self.capture.take().filter(|_| outcome == Outcome::Completed) {
+            let said = self.heard();
+            capture.send(said, &self.record);
+        }
     }
 }
 

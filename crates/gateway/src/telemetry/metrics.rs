@@ -1,6 +1,8 @@
 //! Metrics in Prometheus' form (`tollgate_*`). Label sets are fixed, and their values come from the config or from our own words:
 //! nothing that a caller makes up becomes a label.
 
+mod releases;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -15,6 +17,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use tollgate_upstream::deployment::Deployment;
+
+pub use releases::Releases;
 
 use crate::books::Paid;
 use crate::record::{Outcome, Record, UsageRecord};
@@ -115,6 +119,8 @@ pub struct Metrics {
     pub journal_bytes: Gauge<i64, AtomicI64>,
     /// 1 while something in the journal has not reached the database.
     pub ledger_behind: Gauge<i64, AtomicI64>,
+    /// Canaries, loops and shadows.
+    pub releases: Releases,
 }
 
 impl Default for Metrics {
@@ -146,6 +152,7 @@ impl Default for Metrics {
             open_holds: Gauge::default(),
             journal_bytes: Gauge::default(),
             ledger_behind: Gauge::default(),
+            releases: Releases::default(),
         };
         metrics.register();
         metrics
@@ -220,6 +227,7 @@ impl Metrics {
             "1 while something in the journal has not reached the database",
             self.ledger_behind.clone(),
         );
+        self.releases.register(r);
     }
 
     /// Counts a closed record.

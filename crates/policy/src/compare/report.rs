@@ -79,6 +79,13 @@ impl Report {
         }
     }
 
+    /// With all of another.
+    pub fn add_all(&mut self, other: &Self) {
+        for (name, value) in &other.0 {
+            self.add(name, *value);
+        }
+    }
+
     /// One more of something that is counted.
     pub fn count(&mut self, name: &str) {
         self.add(name, 1);

@@ -24,8 +24,8 @@ pub enum Outcome {
 pub struct Observation {
     /// How.
     pub outcome: Outcome,
-    /// From its start to its answer (of a stream: to the first content), in milliseconds.
-    pub took_ms: u64,
+    /// From its start to its answer (of a stream: to the first content), in milliseconds; `None`: it was not made, as the target was resting.
+    pub took_ms: Option<u64>,
 }
 
 /// What happened lately.
@@ -56,7 +56,9 @@ impl Window {
             Outcome::Error => bucket.errors = bucket.errors.saturating_add(1),
             Outcome::Blocked => bucket.blocked = bucket.blocked.saturating_add(1),
         }
-        bucket.took.observe(observation.took_ms);
+        if let Some(ms) = observation.took_ms {
+            bucket.took.observe(ms);
+        }
     }
 
     /// Somebody says whether an answer was good.
@@ -121,7 +123,10 @@ mod tests {
     use super::*;
 
     fn ended(outcome: Outcome) -> Observation {
-        Observation { outcome, took_ms: 100 }
+        Observation {
+            outcome,
+            took_ms: Some(100),
+        }
     }
 
     #[test]

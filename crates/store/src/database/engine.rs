@@ -42,6 +42,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0003_decisions.sql"),
         include_str!("../../migrations/postgres/0003_decisions.sql"),
     ),
+    (
+        4,
+        "release",
+        include_str!("../../migrations/sqlite/0004_release.sql"),
+        include_str!("../../migrations/postgres/0004_release.sql"),
+    ),
 ];
 
 /// An open database: one connection that writes, a few that read.

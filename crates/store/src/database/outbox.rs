@@ -21,12 +21,30 @@ pub struct AlertId {
     pub percent: u32,
 }
 
+/// What happened that is no budget's: told once, however often it is put into the outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What kind of thing, as in `canary_rolled_back`.
+    pub kind: String,
+    /// What tells it from others of its kind.
+    pub subject: AccountId,
+    /// What happened, by name.
+    pub facts: Vec<(String, String)>,
+    /// When, in milliseconds since 1970; with the subject it is the event's identity.
+    pub at_ms: i64,
+}
+
+/// The kind of a budget's alert.
+pub const BUDGET_THRESHOLD: &str = "budget_threshold";
+
 /// An alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
+    /// What kind of thing happened: [`BUDGET_THRESHOLD`], or that of an [`Event`].
+    pub kind: String,
     /// Which.
     pub id: AlertId,
-    /// Whose account.
+    /// Whose account; of another kind, with what happened in `scope`.
     pub opened: Opened,
     /// What was posted when the threshold was passed.
     pub posted: i64,
@@ -44,6 +62,9 @@ pub struct Alert {
 
 /// Alerts to be sent.
 pub trait Outbox: Send + Sync {
+    /// Puts an event into it; one that was in it before changes nothing.
+    fn put<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<(), Error>>;
+
     /// Alerts that are due, which nobody else gets before the lease has run out.
     fn claim(&self, now_ms: i64, lease_ms: i64) -> BoxFuture<'_, Result<Vec<Alert>, Error>>;
 
@@ -60,7 +81,7 @@ pub trait Outbox: Send + Sync {
 /// The columns of an alert, in the order that `read` takes them.
 macro_rules! columns {
     () => {
-        "account, window_start, percent, rule, scope, posted, limit_amount, at_ms, attempts, delivered_ms, last_error"
+        "account, window_start, percent, rule, scope, posted, limit_amount, at_ms, attempts, delivered_ms, last_error, kind"
     };
 }
 
@@ -82,7 +103,22 @@ const ALERTS: &str = concat!(
     " FROM alerts ORDER BY at_ms DESC, account, window_start, percent LIMIT $1"
 );
 
+const PUT: &str = "
+    INSERT INTO alerts (kind, account, window_start, percent, rule, scope, posted, limit_amount, at_ms, due_ms, attempts, delivered_ms, last_error)
+    VALUES ($1, $2, $3, 0, '', $4, 0, 0, $3, $3, 0, 0, '')
+    ON CONFLICT (account, window_start, percent) DO NOTHING";
+
 impl Outbox for Database {
+    fn put<'a>(&'a self, event: &'a Event) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let mut tx = self.engine.write().await?;
+            let facts = serde_json::to_string(&event.facts)?;
+            let binds = binds![event.kind.as_str(), account_text(event.subject), event.at_ms, facts];
+            tx.execute(PUT, binds).await?;
+            tx.commit().await
+        })
+    }
+
     fn claim(&self, now_ms: i64, lease_ms: i64) -> BoxFuture<'_, Result<Vec<Alert>, Error>> {
         Box::pin(async move {
             let mut tx = self.engine.write().await?;
@@ -131,6 +167,7 @@ impl Alert {
     fn read(row: &engine::Row) -> Result<Self, Error> {
         let account = account_of(&row.text(0)?)?;
         Ok(Self {
+            kind: row.text(11)?,
             id: AlertId {
                 account,
                 window: row.int(1)?,

@@ -113,6 +113,11 @@ fn the_table_of_rights() {
         OS.PAU.V  GET /admin/v1/switches/{id}
         OS.P....  DELETE /admin/v1/switches/{id}
         OS.P....  POST /admin/v1/switches
+        OS.PAU.V  GET /admin/v1/rollbacks
+        OS.PAU.V  GET /admin/v1/rollbacks/{id}
+        OS.P....  DELETE /admin/v1/rollbacks/{id}
+        OS.PAU.V  GET /admin/v1/routes/{name}/release
+        OS.PAU.V  GET /admin/v1/routes/{name}/shadow
         O.BP.UTV  GET /admin/v1/spend
         O.B..U..  GET /admin/v1/ledger
         O.B..U..  POST /admin/v1/ledger/verify

@@ -79,6 +79,10 @@ impl Refresh for Gateway {
         }
     }
 
+    fn release(&self, route: &str) -> Option<Value> {
+        (route == "chat").then(|| json!({ "route": route, "canaries": [] }))
+    }
+
     fn usage(&self, _: Kind, name: &str) -> Vec<Usage> {
         vec![Usage {
             scope: format!("rule={name}"),

@@ -48,6 +48,7 @@ async fn a_delivery_is_signed_and_says_what_happened() {
 #[test]
 fn a_window_is_told_as_its_budget_has_it() {
     let alert = |window| Alert {
+        kind: tollgate_store::database::outbox::BUDGET_THRESHOLD.to_owned(),
         id: alerts::AlertId {
             account: AccountId(1),
             window,

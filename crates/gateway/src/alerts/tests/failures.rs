@@ -151,6 +151,10 @@ fn trouble<T: Send + 'static>() -> BoxFuture<'static, Result<T, Error>> {
 }
 
 impl Outbox for Faulty {
+    fn put<'a>(&'a self, event: &'a tollgate_store::database::outbox::Event) -> BoxFuture<'a, Result<(), Error>> {
+        self.outbox.put(event)
+    }
+
     fn claim(&self, now_ms: i64, lease_ms: i64) -> BoxFuture<'_, Result<Vec<Alert>, Error>> {
         if self.is_away.load(Ordering::SeqCst) {
             return trouble();

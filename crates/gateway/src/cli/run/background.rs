@@ -24,6 +24,8 @@ use crate::control::{Control, Refresh, audit_signer};
 use crate::explain::keep::Decisions;
 use crate::ledger::{self, Shipper};
 use crate::live::Live;
+use crate::release::Keeper;
+use crate::shadow::Runner;
 use crate::telemetry::Telemetry;
 
 /// How long the last of the journal may take to reach the database; what is left is taken up by the next start.
@@ -97,6 +99,17 @@ impl Background {
             },
             runtime.handle(),
         );
+        let keeper = Keeper {
+            memory: Arc::clone(&shared.config.load().memory),
+            database: database.clone(),
+            telemetry: Arc::clone(&shared.telemetry),
+        };
+        tasks.spawn_on(keeper.run(ending.clone()), runtime.handle());
+        let shadows = Runner {
+            shared: Arc::clone(shared),
+            client: client.clone(),
+        };
+        tasks.spawn_on(shadows.run(ending.clone()), runtime.handle());
         let peppers = data.peppers().map_err(|error| error.to_string())?;
         let refresh: Arc<dyn Refresh> = Arc::clone(&live) as Arc<dyn Refresh>;
         let mut control = Control::new(database.clone(), refresh, peppers, data.path().to_owned());

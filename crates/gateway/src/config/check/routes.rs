@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::document::Path;
-use super::super::raw::{Route, Strategy, Timeouts};
+use super::super::raw::{Route, Stage, Strategy, Timeouts};
 use super::super::units::{Period, shown};
 use super::{Context, resorts, routing};
 
@@ -59,13 +59,20 @@ fn targets(context: &mut Context<'_>, path: &Path, route: &Route, tiered: bool) 
     if !context.document.is_whole(&list) || context.was_pruned(path, "strategy") {
         return;
     }
-    let count = route.targets.len();
-    if count == 0 && route.strategy != Strategy::Rules {
+    if route.targets.is_empty() && route.strategy != Strategy::Rules {
         if !context.was_pruned(path, "targets") {
             context.error(path, "\"targets\" is missing", "add targets: [{ model: openai/gpt-4o }]");
         }
         return;
     }
+    // Targets that other callers get, or nobody, are no choice.
+    let drawn = || {
+        route
+            .targets
+            .iter()
+            .filter(|target| matches!(target.stage, Stage::Stable | Stage::Canary))
+    };
+    let count = drawn().count();
     match route.strategy {
         Strategy::Rules => {}
         Strategy::Pinned if count != 1 => {
@@ -75,7 +82,7 @@ fn targets(context: &mut Context<'_>, path: &Path, route: &Route, tiered: bool) 
                 "keep one, or set strategy: weighted",
             );
         }
-        _ if route.strategy != Strategy::Pinned && route.targets.iter().all(|target| target.weight == 0) => {
+        _ if route.strategy != Strategy::Pinned && drawn().all(|target| target.weight == 0) => {
             context.error(&list, "the weights add up to 0", "give at least one target a weight");
         }
         _ => {}

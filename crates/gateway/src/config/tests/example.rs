@@ -17,7 +17,7 @@ fn the_example_means_what_it_says() {
     let raw = checked(EXAMPLE).raw.unwrap();
     let route = &raw.routes["support-chat"];
     assert_eq!(route.strategy, Strategy::Weighted);
-    assert_eq!(route.targets.iter().map(|target| target.weight).collect::<Vec<_>>(), [95, 5]);
+    assert_eq!(route.targets.iter().map(|target| target.weight).collect::<Vec<_>>(), [95, 5, 1, 1]);
     assert_eq!(route.timeouts.total.get().as_secs(), 300);
     assert_eq!(raw.routes["demo"].retry.attempts, 3, "what is left out has its default");
     assert_eq!(

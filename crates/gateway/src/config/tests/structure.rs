@@ -24,7 +24,7 @@ frobnicate: 1
             2:10 admin.listn: unknown key "listn"; did you mean "listen"?
             4:13 providers.openai.credential: unknown key "credential"; did you mean "credentials"?
             4:47 providers.openai.baseUrl: unknown key "baseUrl"; did you mean "base_url"?
-            6:26 models.a.model: unknown key "model"; known here: provider, upstream_model, owner, price, allow_unpriced, clearance
+            6:26 models.a.model: unknown key "model"; known here: provider, upstream_model, owner, price, allow_unpriced, clearance, status
             6:36 models.a.Owner: unknown key "Owner"; did you mean "owner"?
             8:11 routes.chat.target: unknown key "target"; did you mean "targets"?
             8:46 routes.chat.fallback: unknown key "fallback"; did you mean "fallbacks"?
@@ -90,11 +90,9 @@ teams: { t: { models: ["*"] } }
 "#,
         &expect![[r#"
             1:59 providers.openai.region: "region" is not yet supported; leave it out for now
-            6:5 routes.chat.risk: "risk" is not yet supported; leave it out for now
-            8:39 routes.chat.targets[0].stage: "stage" is not yet supported; leave it out for now
+            8:5 routes.chat.targets: no target is stable, so that nothing is left when a canary is rolled back, or for callers who review nothing; give one target the stage stable and a weight above 0
             8:62 routes.chat.targets[0].sticky: only strategy: weighted keeps calls at one target; set strategy: weighted, or remove it
-            8:68 routes.chat.targets[0].rollback_if: "rollback_if" is not yet supported; leave it out for now
-            9:5 routes.chat.shadow: "shadow" is not yet supported; leave it out for now
+            8:82 routes.chat.targets[0].rollback_if: no such figure "x"; there are: requests, error_rate, block_rate, feedback, p95_ms, stable_requests, stable_error_rate, stable_block_rate, stable_feedback, stable_p95_ms
             10:5 routes.chat.hedge: "hedge" is not yet supported; leave it out for now
             11:5 routes.chat.breaker: "breaker" is not yet supported; leave it out for now
             12:5 routes.chat.guardrails: "guardrails" is not yet supported; leave it out for now
@@ -104,7 +102,6 @@ teams: { t: { models: ["*"] } }
             15:5 routes.chat.rules: the list is empty; write for example [{ when: input_tokens < 400, use: [openai/gpt-4o-mini] }, { use: [openai/gpt-4o] }]
             16:19 routes.chat.fallback_on[0]: "invalid_output" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
             16:35 routes.chat.fallback_on[1]: "over_cost" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
-            17:34 models.a.status: "status" is not yet supported; leave it out for now
         "#]],
     );
 }

@@ -113,6 +113,12 @@ pub struct Money(NanoUsd);
 text_format!(Money, "money-text", "an amount of money in US dollars", ["5 USD", "0.25 USD"]);
 
 impl Money {
+    /// So many dollars.
+    #[must_use]
+    pub const fn usd(dollars: u32) -> Self {
+        Self(NanoUsd(dollars as i64 * 1_000_000_000))
+    }
+
     /// The amount.
     #[must_use]
     pub const fn get(self) -> NanoUsd {

@@ -176,6 +176,24 @@ pub struct Switch {
     pub reason: String,
 }
 
+/// A canary that was switched off because its `rollback_if` held. Deleting it is switching it on again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// The route and the model: one of each is off at a time.
+    pub name: String,
+    /// The route.
+    pub route: String,
+    /// The canary, `provider/upstream-model`.
+    pub model: String,
+    /// The condition that held.
+    pub condition: String,
+    /// What the canary, and the stable targets beside it, had shown then.
+    pub figures: Value,
+    /// When, in milliseconds since 1970.
+    pub at_ms: i64,
+}
+
 /// What an admin may do (GOVERNANCE section 9).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -268,6 +286,7 @@ kinds! {
     Budget "budget" |object| Some(&object.name), &[];
     Increase "increase" |_| None, &[];
     Switch "switch" |_| None, &[];
+    Rollback "rollback" |object| Some(&object.name), &[];
     Admin "admin" |object| Some(&object.name), &["password_hash"];
     ApiToken "api_token" |object| Some(&object.name), &["digest"];
     OneTimePassword "one_time_password" |_| None, &["password_hash"];

@@ -12,7 +12,8 @@ use super::audit::Act;
 use super::engine::{self, Engine, binds};
 use super::{BoxFuture, Database, Error};
 pub use kinds::{
-    Admin, ApiToken, Budget, Feature, Increase, Key, Limit, OneTimePassword, Role, Secret, Switch, SwitchMode, SwitchScope, Team, User,
+    Admin, ApiToken, Budget, Feature, Increase, Key, Limit, OneTimePassword, Role, Rollback, Secret, Switch, SwitchMode, SwitchScope, Team,
+    User,
 };
 
 /// Objects that one page may have.
@@ -32,6 +33,7 @@ pub enum Kind {
     Budget,
     Increase,
     Switch,
+    Rollback,
     Admin,
     ApiToken,
     OneTimePassword,

@@ -8,6 +8,7 @@ mod ledger;
 mod objects;
 mod opening;
 mod outbox;
+mod shadows;
 mod stage;
 
 /// The suite: a line per test, each a function that is given an empty database.
@@ -46,6 +47,8 @@ conformance! {
     audit::every_tampering_before_a_checkpoint_is_found,
     outbox::an_alert_goes_to_one_sender_at_a_time,
     decisions::decisions_are_kept_once_and_for_a_while,
+    outbox::an_event_is_told_once_however_often_it_is_put,
+    shadows::figures_of_shadows_add_up_by_route_and_model,
     opening::a_newer_database_is_left_alone,
     opening::a_second_opening_finds_everything,
 }

@@ -4,7 +4,7 @@ use tollgate_policy::ledger::{AccountId, Charge, Ended, Entry, Opened, Party, Se
 
 use super::super::Database;
 use super::super::ledger::{Ledger, Position, Watch};
-use super::super::outbox::Outbox;
+use super::super::outbox::{Event, Outbox};
 use super::stage::Stage;
 
 pub(super) async fn an_alert_goes_to_one_sender_at_a_time(stage: Stage) {
@@ -82,4 +82,24 @@ pub(super) async fn an_alert_goes_to_one_sender_at_a_time(stage: Stage) {
     let all = database.alerts(10).await.unwrap();
     let delivered: Vec<_> = all.iter().map(|alert| alert.delivered_ms).collect();
     assert_eq!(delivered, [Some(1_150), Some(5_001)]);
+}
+
+pub(super) async fn an_event_is_told_once_however_often_it_is_put(stage: Stage) {
+    let database = &stage.database;
+    let event = |at_ms| Event {
+        kind: "canary_rolled_back".into(),
+        subject: AccountId(7),
+        facts: vec![("route".into(), "chat".into()), ("model".into(), "a/b".into())],
+        at_ms,
+    };
+    for at_ms in [1_000, 1_000, 2_000] {
+        database.put(&event(at_ms)).await.unwrap();
+    }
+    let mut claimed = database.claim(5_000, 100).await.unwrap();
+    claimed.sort_by_key(|alert| alert.at_ms);
+    let told: Vec<_> = claimed.iter().map(|alert| (alert.kind.as_str(), alert.at_ms)).collect();
+    assert_eq!(told, [("canary_rolled_back", 1_000), ("canary_rolled_back", 2_000)]);
+    assert_eq!(claimed[0].opened.scope, event(0).facts);
+    database.put(&event(1_000)).await.unwrap();
+    assert_eq!(database.alerts(10).await.unwrap().len(), 2);
 }
