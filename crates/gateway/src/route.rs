@@ -14,7 +14,7 @@ use crate::admit::{Desk, Pass};
 use crate::clock::Now;
 use crate::config::snapshot::{OnLoss, Route};
 use crate::ingress::Call;
-use crate::release::{Choice, nothing_left};
+use crate::release::{self, Choice, nothing_left};
 
 use sight::View;
 
@@ -58,7 +58,7 @@ pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result
     let choice = Choice {
         route,
         caller: desk.caller,
-        call,
+        risk: release::risk(route, call),
     };
     choice.narrow(&mut choices);
     if let Some(fault) = nothing_left(route, &choices) {

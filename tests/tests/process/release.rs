@@ -176,3 +176,22 @@ async fn a_model_is_called_as_far_as_it_is_approved() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_in_for_a_model_of_high_risk_is_approved_as_well() {
+    let plan = Plan {
+        head: "limits: [{ name: one, per: [], when: 'route == \"chat\"', requests: 1/hour, on_exceed: { downgrade: [gone, new, fine] } }]"
+            .into(),
+        models: "  main: { provider: openai, upstream_model: lorem-2, status: approved }\n  \
+                 gone: { provider: openai, upstream_model: lorem-6, status: retired }\n  \
+                 new: { provider: openai, upstream_model: lorem-3, status: proposed }\n  \
+                 fine: { provider: openai, upstream_model: echo, status: approved }"
+            .into(),
+        ..Plan::routes("  chat: { risk: high, targets: [{ model: main }] }\n")
+    };
+    let rig = plan.start().await;
+    for answered in ["openai/lorem-2", "openai/echo"] {
+        let answer = rig.caller.ask(Dialect::OpenAi, "chat", false).await;
+        assert_eq!((answer.status, answer.header("x-tollgate-model")), (200, answered), "{answer:?}");
+    }
+}

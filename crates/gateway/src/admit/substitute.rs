@@ -1,6 +1,6 @@
 //! Another model in place of the planned one, where a rule says so: when a budget is nearly spent, or when a limit or budget refuses. A
-//! substitute must be permitted to the caller, cleared for the call's label, and able to carry the request (no more is lost than with the
-//! planned model); nobody is given a weaker answer in silence.
+//! substitute must be permitted to the caller, cleared for the call's label, released and approved as far as the call needs it, and able to
+//! carry the request (no more is lost than with the planned model); nobody is given a weaker answer in silence.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use super::{Desk, rights};
 use crate::config::resorts::OnLimit;
 use crate::config::snapshot::{Asked, Route, Target};
 use crate::ingress::Call;
+use crate::release::{self, Choice};
 use crate::route::clearance;
 
 /// What is called instead.
@@ -34,7 +35,7 @@ pub(super) fn for_fullness(ask: &Ask<'_>, route: &Arc<Route>, plan: &Plan) -> Op
         let at = rules.budget(standing.rule)?.downgrade_at?;
         let full = standing.percent() >= at;
         let names = ask.desk.config.spending.substitutes(standing.rule, &target.deployment.name);
-        full.then(|| find(ask, names, target, &format!("budget_{at}")))?
+        full.then(|| find(ask, names, (route, target), &format!("budget_{at}")))?
     })
 }
 
@@ -45,7 +46,7 @@ pub(super) fn for_refusal(ask: &Ask<'_>, denied: &Denied, (route, plan): &(Arc<R
         RuleAt::Budget(_) => "budget_100",
         RuleAt::Limit(_) => "limit",
     };
-    find(ask, names(ask.desk, route, denied.rule, target), target, reason)
+    find(ask, names(ask.desk, route, denied.rule, target), (route, target), reason)
 }
 
 /// When a limit does not let a call in: what may be called instead, in order. Each has accounts of its own to be let in by.
@@ -58,7 +59,7 @@ pub(super) fn at_entrance<'a>(
     let first = route.candidates.first().map(|candidate| candidate.deployment);
     let target = first.and_then(|id| route.target(id));
     let names = target.map_or(&[][..], |target| names(desk, route, denied.rule, target));
-    let legal = move |name: &String| legal(desk, call, name, target?, "limit");
+    let legal = move |name: &String| legal(desk, call, name, (route, target?), "limit");
     names.iter().filter_map(legal)
 }
 
@@ -72,12 +73,12 @@ fn names<'a>(desk: Desk<'a>, route: &'a Route, rule: RuleAt, planned: &Target) -
 }
 
 /// The first of those names that is legal.
-fn find(ask: &Ask<'_>, names: &[String], planned: &Target, reason: &str) -> Option<Substitute> {
+fn find(ask: &Ask<'_>, names: &[String], planned: (&Route, &Target), reason: &str) -> Option<Substitute> {
     names.iter().find_map(|name| legal(ask.desk, ask.call, name, planned, reason))
 }
 
 /// What a name stands for, if that may answer this call instead of the planned deployment.
-fn legal(desk: Desk<'_>, call: &Call, name: &str, planned: &Target, reason: &str) -> Option<Substitute> {
+fn legal(desk: Desk<'_>, call: &Call, name: &str, (first, planned): (&Route, &Target), reason: &str) -> Option<Substitute> {
     if name == planned.deployment.name {
         return None;
     }
@@ -95,7 +96,14 @@ fn legal(desk: Desk<'_>, call: &Call, name: &str, planned: &Target, reason: &str
     if desk.switches.load().blocking(&subject).is_some() {
         return None;
     }
-    let choices = clearance::choices(&route, call.label()).ok()?;
+    let mut choices = clearance::choices(&route, call.label()).ok()?;
+    let choice = Choice {
+        route: &route,
+        caller: desk.caller,
+        // As much depends on the answer as where it was asked for.
+        risk: release::risk(first, call).max(route.risk),
+    };
+    choice.narrow(&mut choices);
     let plan = rights::priced(&route, Plan::of(choices, Reason::Borrowed("substitute"))?).ok()?;
     let target = route.target(*plan.attempts().first()?)?;
     let other = target.deployment.name != planned.deployment.name;

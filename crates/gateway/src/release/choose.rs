@@ -33,8 +33,8 @@ pub struct Choice<'a> {
     pub route: &'a Route,
     /// Who calls.
     pub caller: &'a Caller,
-    /// What is asked.
-    pub call: &'a Call,
+    /// How much depends on the answer.
+    pub risk: Option<Risk>,
 }
 
 impl Choice<'_> {
@@ -42,7 +42,7 @@ impl Choice<'_> {
     /// stand behind what is to be reviewed.
     pub fn narrow(self, choices: &mut Choices) {
         if self.route.has_unapproved() {
-            let high = risk(self.route, self.call) == Some(Risk::High);
+            let high = self.risk == Some(Risk::High);
             choices.drop_where(|id| self.status(id).and_then(|status| refusal(status, high)).map(Reason::Borrowed));
         }
         let Some(release) = &self.route.release else { return };
