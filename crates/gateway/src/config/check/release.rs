@@ -6,7 +6,7 @@ use std::time::Duration;
 use tollgate_policy::rules::FigureCondition;
 
 use super::super::document::Path;
-use super::super::raw::{Model, Reviewers, Risk, Route, Shadow, Stage, Status, Target};
+use super::super::raw::{Model, Reviewers, Risk, Route, Shadow, Stage, Status, Target, Tiers};
 use super::super::units::{Complaint, Share, shown};
 use super::Context;
 
@@ -156,9 +156,13 @@ fn approval(context: &mut Context<'_>, path: &Path, route: &Route) {
             .enumerate()
             .map(move |(index, model)| (path.index(index), model))
     });
+    let tiers = route.tiers.iter().flat_map(Tiers::all).flat_map(|(tier, models)| {
+        let path = path.key("tiers").key(tier);
+        models.iter().enumerate().map(move |(index, model)| (path.index(index), model))
+    });
     let high = route.risk == Some(Risk::High);
     let mut unknown: Vec<&str> = Vec::new();
-    for (path, model) in targets.chain(rules).chain(fallbacks).chain(shadows) {
+    for (path, model) in targets.chain(rules).chain(tiers).chain(fallbacks).chain(shadows) {
         let status = status_of(context.raw.models.iter(), model);
         let named = |word: &str| format!("\"{}\" is {word}", shown(model));
         match status {

@@ -125,6 +125,8 @@ routes:
     fallbacks: [openai/o, gone]
     shadow: [{ model: openai/n }]
   strange: { purpose: p, owner: o, risk: enormous, targets: [{ model: good }] }
+  tiered: { purpose: p, owner: o, risk: high, strategy: complexity, tiers: { simple: [good], complex: [new] } }
+  ruled: { purpose: p, owner: o, risk: high, strategy: rules, rules: [{ use: [old] }] }
 ",
         &expect![[r#"
             8:36 models.odd.status: "perhaps" is not one of proposed, approved, deprecated, retired; use proposed, approved, deprecated, retired
