@@ -215,6 +215,7 @@ pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, dr
     let plan = rights::priced(&route, plan)?;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
     let ask = Ask::new(desk, call, &tags, pass, draft.record().request_id.clone());
+    let plan = ask.affordable(&route, plan)?;
     let (mut chosen, reason) = match substitute::for_fullness(&ask, &route, &plan) {
         Some(substitute) => (substitute.planned, Some(substitute.reason)),
         None => ((Arc::clone(&route), plan), None),
@@ -284,6 +285,29 @@ pub fn attempt(desk: Desk<'_>, route: &Arc<Route>, target: &Target, call: &Call,
         switched.map_err(|why| refusal::fault(&why, desk.config.spending.status))?;
     }
     Ok(())
+}
+
+/// Admits a second attempt at the same time as the first: a grant of its own, which is no further call.
+///
+/// # Errors
+/// Forbidden, QuotaExceeded, RateLimited, Unavailable: it is not made.
+pub fn hedge(desk: Desk<'_>, route: &Route, target: &Target, call: &Call, draft: &Draft) -> Result<Grant, Fault> {
+    unblocked(desk, route, target, call)?;
+    let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
+    let again = ask::next(desk, (route, target), call, &tags);
+    let grant = again.hold(format!("{}-hedge", draft.record().request_id));
+    grant.map_err(|why| refusal::fault(&why, desk.config.spending.status))
+}
+
+/// The most that a call may cost at that deployment; in calls, where the route's models cost nothing.
+pub fn may_cost(desk: Desk<'_>, route: &Route, target: &Target, call: &Call) -> u64 {
+    if !route.is_priced() {
+        return 1;
+    }
+    let needs = Needs::of(desk, call);
+    let (output, _) = needs.output(target);
+    let most = demand::demand(target, &needs.estimate(target, output, demand::Care::Calibrated)).money;
+    u64::try_from(most.0).unwrap_or(0)
 }
 
 /// Whether no kill switch blocks a deployment, or ends the call.

@@ -123,6 +123,16 @@ impl Books {
         self.accounts().would_enter(millis(now), scoped).map_err(Box::new)
     }
 
+    /// The entrance of a second attempt beside the first of a call that is in: it counts as no further call.
+    #[must_use]
+    pub fn enter_again(self: &Arc<Self>) -> Entrance {
+        Entrance {
+            books: Arc::clone(self),
+            entered: Entered::default(),
+            _key: None,
+        }
+    }
+
     /// Holds tokens and money on every account that the call meets, and writes that down.
     ///
     /// # Errors

@@ -2,32 +2,35 @@
 //! begun; then nothing else is tried. What follows a fault is decided in `policy::retry`; how one try is sent, in `upstream::attempt`.
 
 mod answer;
+mod form;
 mod health;
+mod hedge;
+mod pen;
+mod trial;
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use tollgate_policy::plan::{Dice, Plan};
 use tollgate_policy::retry::{self, Next, Standing, Trigger};
-use tollgate_upstream::attempt::{self, Try};
 use tollgate_upstream::client::Client;
-use tollgate_upstream::credentials::Credential;
-use tollgate_upstream::deployment::{Asked, Deployment, Door};
-use tollgate_wire::fault::{Fault, FaultKind, Malformed, Retry};
-use tollgate_wire::loss::Loss;
+use tollgate_upstream::deployment::{Asked, Deployment, NotNow, Terms};
+use tollgate_wire::fault::{Fault, FaultKind, Retry};
 
 use crate::admit::{self, Desk, Leave};
 use crate::clock;
-use crate::config::snapshot::{OnLoss, Route, Target};
+use crate::config::snapshot::{Route, Target};
 use crate::ingress::Call;
-use crate::record::Draft;
+use crate::record::{Draft, Lane};
 use crate::stream::Stream;
 
 use answer::Begun;
-use health::{credential_of, has_other_credential, judge, rest};
+use health::has_other_credential;
+use pen::Pen;
+use trial::Trial;
 
 /// What is to be sent.
 #[derive(Clone, Copy)]
@@ -52,10 +55,22 @@ pub enum Answer {
 struct Walk<'a> {
     client: &'a Client,
     desk: Desk<'a>,
-    route: &'a Route,
+    route: &'a Arc<Route>,
+    plan: &'a Plan,
     call: &'a Call,
     crossing: &'a HeaderMap,
     deadline: Instant,
+}
+
+/// How far a call has come.
+#[derive(Default)]
+struct Progress {
+    /// Attempts made, of all deployments together.
+    made: u32,
+    /// The place in the plan that was asked as a hedge already.
+    hedged: Option<usize>,
+    /// What the last attempt that failed said, or why the first was not made.
+    last: Option<Fault>,
 }
 
 /// Tries the plan's deployments until one begins to answer.
@@ -71,190 +86,194 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
         client,
         desk: order.desk,
         route,
+        plan,
         call,
         crossing: &crossing,
         deadline: call.wanted_by.map_or(total, |wanted| wanted.min(total)),
     };
     draft.ends_by(walk.deadline);
-    let mut made = 0;
-    let mut last: Option<Fault> = None;
-    let count = plan.attempts().len();
+    let mut progress = Progress::default();
     for (place, id) in plan.attempts().iter().enumerate() {
-        let Some(target) = route.target(*id) else { continue };
-        let deployment = &target.deployment;
+        let Some(target) = route.target(*id).filter(|_| progress.hedged != Some(place)) else {
+            continue;
+        };
         loop {
-            if let Err(fault) = admit::attempt(order.desk, route, target, call, draft) {
-                last = Some(last.unwrap_or(fault));
-                break;
-            }
             let now = clock::instant();
-            let asked = match deployment.ask(now) {
+            let asked = match walk.ask(target, now, &progress, draft) {
                 Ok(asked) => asked,
-                Err(wait) => {
-                    last = Some(last.unwrap_or_else(|| resting(wait)));
-                    if !route.fallback_on.contains(&Trigger::Unavailable) {
-                        return Err(last.unwrap_or_else(nothing_tried));
+                Err(fault) => {
+                    let given_up = not_well(&fault).is_some_and(|trigger| !route.fallback_on.contains(&trigger));
+                    progress.last.get_or_insert(fault);
+                    if given_up {
+                        return Err(progress.last.unwrap_or_else(nothing_tried));
                     }
                     break;
                 }
             };
-            made += 1;
-            let fault = match walk.attempt(target, asked, now, draft).await {
-                Ok(answer) => {
-                    note_fallback(draft, route, plan, deployment, last.as_ref());
-                    return Ok(answer);
-                }
+            let before = progress.made;
+            let fault = match walk.answer((place, target), (asked, now), draft, &mut progress).await {
+                Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let standing = Standing {
-                made,
-                allowed: route.attempts_max,
-                has_next: place + 1 < count,
-                has_other_credential: has_other_credential(deployment.door(call.dialect)),
-                fallback_on: &route.fallback_on,
-                time_left: walk.deadline.saturating_duration_since(clock::instant()),
-            };
-            let next = retry::next(&fault, &standing, dice);
-            draft.record_mut().model = Some(Arc::clone(deployment));
-            last = Some(fault);
+            let next = walk.next(&fault, (place, target), progress.made, dice);
+            draft.record_mut().model = Some(Arc::clone(&target.deployment));
+            progress.last = Some(fault);
             match next {
                 Next::Again(wait) => {
+                    // What failed before it was sent counts as well, or it could be tried for ever.
+                    progress.made = progress.made.max(before + 1);
                     draft.waited(wait);
-                    let subject = admit::whole_subject(order.desk.caller, route, call, Some(deployment));
+                    let subject = admit::whole_subject(order.desk.caller, route, call, Some(&target.deployment));
                     let pause = pin!(tokio::time::sleep(wait));
                     order.desk.switches.unless_ended(subject, pause).await?;
                 }
                 Next::Advance => break,
-                Next::Stop => return Err(last.unwrap_or_else(nothing_tried)),
+                Next::Stop => return Err(progress.last.unwrap_or_else(nothing_tried)),
             }
         }
     }
-    Err(last.unwrap_or_else(nothing_tried))
+    Err(progress.last.unwrap_or_else(nothing_tried))
 }
 
 impl Walk<'_> {
-    /// One attempt, with what it means for the deployment's health and the credential. What fails before anything is sent is no
-    /// attempt, and says nothing about the deployment.
-    async fn attempt(&self, target: &Arc<Target>, mut asked: Asked, began: Instant, draft: &mut Draft) -> Result<Answer, Fault> {
+    /// Leave to call a deployment: of the limits and switches, of the provider's retry budget, of the breaker.
+    fn ask(&self, target: &Target, now: Instant, progress: &Progress, draft: &mut Draft) -> Result<Asked, Fault> {
+        admit::attempt(self.desk, self.route, target, self.call, draft)?;
+        let asked = self.ask_breaker(&target.deployment, now)?;
+        if !self.has_budget(&target.deployment, now, progress.made, draft) {
+            return Err(withheld());
+        }
+        Ok(asked)
+    }
+
+    fn ask_breaker(&self, deployment: &Arc<Deployment>, now: Instant) -> Result<Asked, Fault> {
+        let terms = Terms {
+            settings: self.route.resilience.breaker,
+            streamed: self.call.envelope.stream,
+        };
+        deployment.ask(now, terms).map_err(resting)
+    }
+
+    /// A request's first call is free; so is that of a provider that is well and was not asked before. A try on the same deployment has been
+    /// paid for when it was decided on.
+    fn has_budget(&self, deployment: &Deployment, now: Instant, made: u32, draft: &Draft) -> bool {
+        let retries = &deployment.door(self.call.dialect).site.retries;
+        let attempts = &draft.record().attempts;
+        let Some(last) = attempts.last() else {
+            retries.first();
+            return true;
+        };
+        if made > 0 && std::ptr::eq(&*last.deployment, deployment) {
+            return true;
+        }
+        if attempts.iter().any(|attempt| attempt.deployment.provider == deployment.provider) {
+            return retries.again(now);
+        }
+        retries.fallback(now)
+    }
+
+    /// One attempt, or a race of two.
+    async fn answer(
+        &self,
+        (place, target): (usize, &Arc<Target>),
+        (mut asked, began): (Asked, Instant),
+        draft: &mut Draft,
+        progress: &mut Progress,
+    ) -> Result<Answer, Fault> {
+        if let Some(wait) = self.hedge_wait((place, target), began, progress)
+            && !draft.was_hedged()
+        {
+            return Box::pin(self.race((place, target), (asked, began), (wait, draft), progress)).await;
+        }
+        let trial = Trial {
+            target,
+            began,
+            has_next: self.has_next(place, progress.made + 1),
+        };
+        let shared = Mutex::new(&mut *draft);
+        let result = self
+            .attempt(trial, &mut asked, Pen::new(&shared, Lane::First), &mut progress.made)
+            .await;
+        draft.waited(clock::instant().saturating_duration_since(began));
+        let begun = result?;
+        self.note_fallback(draft, &target.deployment, progress.last.as_ref());
+        Ok(begun.with(asked))
+    }
+
+    /// Another deployment may still be tried behind that place.
+    fn has_next(&self, place: usize, made: u32) -> bool {
+        place + 1 < self.plan.attempts().len() && made < self.route.attempts_max
+    }
+
+    fn next(&self, fault: &Fault, (place, target): (usize, &Target), made: u32, dice: &mut Dice) -> Next {
+        let now = clock::instant();
         let door = target.deployment.door(self.call.dialect);
-        let credential = credential_of(door, began)?;
-        let (body, loss) = self.body_for(door)?;
-        if self.route.on_loss == OnLoss::Reject && !loss.is_empty() {
-            let message = format!("{loss} cannot be carried to this model, and the route refuses losses");
-            return Err(Fault::client(FaultKind::Lossy, message).with_code("lossy_translation"));
-        }
-        draft.attempt_begins(target);
-        let subject = admit::whole_subject(self.desk.caller, self.route, self.call, Some(&target.deployment));
-        let result = {
-            let tried = pin!(self.try_once(door, credential, body, draft));
-            self.desk.switches.unless_ended(subject, tried).await.flatten()
+        let standing = Standing {
+            made,
+            allowed: self.route.attempts_max,
+            has_next: place + 1 < self.plan.attempts().len(),
+            has_other_credential: has_other_credential(door),
+            fallback_on: &self.route.fallback_on,
+            time_left: self.deadline.saturating_duration_since(now),
         };
-        let ended = clock::instant();
-        draft.attempt_ended(began, ended, result.as_ref().err());
-        let fault = match result {
-            Ok(begun) => {
-                draft.lose(&loss);
-                return Ok(match begun {
-                    Begun::Whole(bytes) => {
-                        asked.begun(ended);
-                        asked.went_well();
-                        Answer::Whole(bytes)
-                    }
-                    Begun::Stream(stream) => {
-                        asked.begun(ended);
-                        Answer::Live(stream, asked)
-                    }
-                });
-            }
-            Err(fault) => fault,
-        };
-        // A caller in a hurry says nothing about the provider.
-        let hurried = fault.kind == FaultKind::Timeout && fault.retry == Retry::Never && self.call.wanted_by.is_some();
-        if !hurried {
-            judge(&mut asked, &fault, ended);
-        }
-        if let Some(credential) = credential {
-            rest(door, credential, &fault, ended);
-        }
-        Err(fault)
+        retry::next(fault, &standing, dice, || door.site.retries.again(now))
     }
 
-    async fn try_once(&self, door: &Door, credential: Option<&Credential>, body: Bytes, draft: &mut Draft) -> Result<Begun, Fault> {
-        draft.record_mut().passthrough = tollgate_wire::dialects::same(door.dialect, self.call.dialect);
-        let mut reply = attempt::open(
-            self.client,
-            Try {
-                door,
-                credential,
-                operation: self.call.operation,
-                body,
-                headers: self.headers_for(door),
-                stream: self.call.envelope.stream,
-                timeouts: &self.route.timeouts,
-                deadline: self.deadline,
-                unix: draft.unix(clock::instant()),
-            },
-        )
-        .await?;
-        draft.record_mut().provider_request_id = reply.request_id.take();
-        self.read(door, reply, draft).await
-    }
-
-    /// The caller's own bytes with a few spans patched, where the dialect is the same; else a translation.
-    fn body_for(&self, door: &Door) -> Result<(Bytes, Loss), Fault> {
-        let call = self.call;
-        if tollgate_wire::dialects::same(door.dialect, call.dialect) {
-            let mut loss = Loss::default();
-            let patch = door
-                .dialect
-                .patch(call.operation, &call.envelope, &call.body, &door.target, &mut loss);
-            let body = if patch.is_empty() {
-                call.body.clone()
-            } else {
-                Bytes::from(patch.apply(&call.body))
-            };
-            return Ok((body, loss));
-        }
-        let request = call.request()?;
-        if request.messages.is_empty() {
-            return Err(Malformed::at("messages", "the array is empty; send at least one message").into());
-        }
-        let mut loss = Loss::default();
-        let body = door.dialect.write_request(call.operation, request, &door.target, &mut loss);
-        Ok((Bytes::from(body), loss))
-    }
-
-    /// Beta features are named in a header that only their own dialect's vendor understands (FAULTS R-B5).
-    fn headers_for(&self, door: &Door) -> HeaderMap {
-        let mut headers = self.crossing.clone();
-        let same = tollgate_wire::dialects::same(door.dialect, self.call.dialect);
-        if same {
-            crate::crossing::dialect_headers(door.dialect, &self.call.headers, door.site.betas, &mut headers);
-        }
-        headers
-    }
-}
-
-/// A weaker answer is never silent: it says what should have answered, and why that did not.
-fn note_fallback(draft: &mut Draft, route: &Route, plan: &Plan, answered: &Deployment, last: Option<&Fault>) {
-    let Some(first) = route.deployment(plan.first_choice()) else {
-        return;
-    };
-    if first.name != answered.name {
+    /// A weaker answer is never silent: it says what should have answered, and why that did not.
+    fn note_fallback(&self, draft: &mut Draft, answered: &Deployment, last: Option<&Fault>) {
         let fault = last.map(|fault| crate::record::kind_name(fault.kind));
-        let reason = plan.passed_over().or(fault).unwrap_or("unavailable");
-        draft.record_mut().fallback = Some(format!("from={}; reason={reason}", first.name));
+        self.note(draft, answered, self.plan.passed_over().or(fault).unwrap_or("unavailable"));
+    }
+
+    fn note(&self, draft: &mut Draft, answered: &Deployment, reason: &str) {
+        let Some(first) = self.route.deployment(self.plan.first_choice()) else {
+            return;
+        };
+        if first.name != answered.name {
+            draft.record_mut().fallback = Some(format!("from={}; reason={reason}", first.name));
+        }
     }
 }
 
-fn resting(wait: Duration) -> Fault {
+impl Begun {
+    fn with(self, asked: Asked) -> Answer {
+        match self {
+            Self::Whole(bytes) => Answer::Whole(bytes),
+            Self::Stream(stream) => Answer::Live(stream, asked),
+        }
+    }
+}
+
+/// The code of a fault that says that a breaker is open.
+const RESTING: &str = "upstream_unavailable";
+
+fn resting(not_now: NotNow) -> Fault {
+    if not_now.limited {
+        return health::limited(not_now.wait);
+    }
     let mut fault = Fault::gateway(
         FaultKind::Unavailable,
         "the provider has failed repeatedly and is given a rest; try again later",
     )
-    .with_code("upstream_unavailable");
+    .with_code(RESTING);
     fault.retry = Retry::Same;
-    fault.retry_after = Some(wait.max(Duration::from_secs(1)));
+    fault.retry_after = Some(not_now.wait.max(Duration::from_secs(1)));
+    fault
+}
+
+/// What a deployment that rests is a case of; `None`: it was refused for another reason.
+fn not_well(fault: &Fault) -> Option<Trigger> {
+    match fault.code.as_deref()? {
+        RESTING => Some(Trigger::Unavailable),
+        health::LIMITED => Some(Trigger::RateLimited),
+        _ => None,
+    }
+}
+
+fn withheld() -> Fault {
+    let message = "the provider is in trouble, and further tries would add to it; try again later";
+    let mut fault = Fault::gateway(FaultKind::Unavailable, message).with_code("retry_budget");
+    fault.retry_after = Some(Duration::from_secs(1));
     fault
 }
 

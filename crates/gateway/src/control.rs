@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use serde::Serialize;
 use serde_json::Value;
+use tollgate_policy::health::Override;
 use tollgate_policy::key::Peppers;
 use tollgate_policy::switches;
 use tollgate_store::database::audit::{Act, Signer};
@@ -22,6 +23,7 @@ use utoipa::ToSchema;
 use crate::admin::state::State;
 use crate::clock;
 use crate::explain::{Explanation, Question};
+use crate::reliability::Standing;
 
 /// The file with the key of the audit log's checkpoints, in the data folder.
 pub(crate) const AUDIT_KEY_FILE: &str = "audit.key";
@@ -127,6 +129,12 @@ pub trait Refresh: Send + Sync {
 
     /// How the canaries of a route do; `None`: there is no such route.
     fn release(&self, route: &str) -> Option<Value>;
+
+    /// How the breakers of the deployments stand.
+    fn reliability(&self) -> Vec<Standing>;
+
+    /// Holds the breaker of a deployment open or closed, or lets it decide again; how it stands then. `None`: no such deployment.
+    fn hold(&self, deployment: &str, held: Override) -> Option<Standing>;
 
     /// For `health`: the journal's position and lag, open holds, the config's revision.
     fn health(&self) -> Value;

@@ -120,6 +120,7 @@ impl Call {
             envelope: self.envelope.clone(),
             headers: HeaderMap::new(),
             wanted_by: None,
+            label: self.label.clone(),
             parsed: OnceLock::new(),
             found: Found::default(),
         }

@@ -25,6 +25,7 @@ pub mod loops;
 pub mod record;
 pub mod refusal;
 pub mod release;
+pub mod reliability;
 pub mod reply;
 pub mod resort;
 pub mod route;

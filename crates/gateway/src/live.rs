@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tollgate_policy::accounts::Measure;
+use tollgate_policy::health::Override;
 use tollgate_policy::switches::{Mode, Switch, Switches};
 use tollgate_store::database::decisions::Decision;
 use tollgate_store::database::objects::{self, Kind, Listing, Objects, SwitchMode};
@@ -29,6 +30,7 @@ use crate::control::{ConfigView, Control, Flaw, Refresh, Usage};
 use crate::explain::{Asked, Explanation, Question};
 use crate::ledger::lock;
 use crate::release;
+use crate::reliability::{self, Standing};
 
 /// How often the database is asked whether another gateway changed something.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -102,10 +104,11 @@ impl Live {
         }
     }
 
-    /// Says in the metrics how the ledger stands.
+    /// Says in the metrics how the ledger and the breakers stand.
     fn measure(&self) {
         let shared = self.current.shared();
         let metrics = &shared.telemetry.metrics;
+        reliability::measure(&shared.config.load(), metrics);
         metrics.open_holds.set(i64::try_from(shared.books.open_holds()).unwrap_or(i64::MAX));
         if let Some(journal) = shared.books.journal() {
             let state = journal.state();
@@ -255,6 +258,19 @@ impl Refresh for Live {
         let named = self.current.raw().routes.contains_key(route);
         let now_ms = u64::try_from(clock::now().unix.as_millis()).unwrap_or(0);
         named.then(|| config.memory.view(route, now_ms))
+    }
+
+    fn reliability(&self) -> Vec<Standing> {
+        reliability::standings(&self.current.shared().config.load())
+    }
+
+    fn hold(&self, deployment: &str, held: Override) -> Option<Standing> {
+        let (before, after) = reliability::hold(&self.current.shared().config.load(), deployment, held)?;
+        self.say(
+            "warn",
+            &format!("the breaker of {deployment} is held {}, before that {}", after.held, before.held),
+        );
+        Some(after)
     }
 
     fn health(&self) -> Value {

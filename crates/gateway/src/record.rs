@@ -22,7 +22,7 @@ use crate::config::snapshot::Route;
 use crate::explain::keep::Decision;
 use crate::identify::Caller;
 
-pub use draft::Draft;
+pub use draft::{Draft, Lane};
 pub use words::{kind_name, origin_name};
 
 /// How an exchange ended.

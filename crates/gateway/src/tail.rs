@@ -256,7 +256,7 @@ impl Live {
             Step::More => self.keep_up(),
             Step::Complete => {
                 self.over = true;
-                self.health.went_well();
+                self.health.went_well(clock::instant());
                 self.settle();
             }
             Step::Broken { fault, told } => {

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod complexity;
 pub mod estimate;
 pub mod health;
+pub mod hedge;
 pub mod identity;
 pub mod key;
 pub mod labels;

@@ -1,11 +1,15 @@
 //! A fault after an attempt: try again, try the next deployment, or stop. One counter for the whole request, fallbacks
-//! included; nothing is tried once the answer has begun.
+//! included; nothing is tried once the answer has begun. What one provider is asked again is bounded by its [`Budget`].
+
+mod budget;
 
 use std::time::Duration;
 
 use tollgate_wire::fault::{Fault, FaultKind, Retry};
 
 use crate::plan::Dice;
+
+pub use budget::Budget;
 
 /// The longest wait between two attempts: a provider that asks for more is answered by the next one, or by the fault itself.
 pub const WAIT_MAX: Duration = Duration::from_secs(5);
@@ -27,16 +31,22 @@ pub enum Trigger {
     ContextLength,
     /// It refused the content.
     ContentPolicy,
+    /// Its answer is not the JSON that was asked for.
+    InvalidOutput,
+    /// It may cost more than a call of the route may, or than the budgets leave.
+    OverCost,
 }
 
 impl Trigger {
     /// All triggers with their names in config.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("unavailable", Self::Unavailable),
         ("timeout", Self::Timeout),
         ("rate_limited", Self::RateLimited),
         ("context_length", Self::ContextLength),
         ("content_policy", Self::ContentPolicy),
+        ("invalid_output", Self::InvalidOutput),
+        ("over_cost", Self::OverCost),
     ];
 
     /// What a route that names fallbacks but no triggers means.
@@ -60,6 +70,7 @@ impl Trigger {
             K::RateLimited | K::QuotaExceeded => Self::RateLimited,
             K::ContextLength | K::TooLarge => Self::ContextLength,
             K::ContentPolicy => Self::ContentPolicy,
+            K::InvalidOutput => Self::InvalidOutput,
             K::Overloaded
             | K::Unavailable
             | K::Tls
@@ -102,8 +113,9 @@ pub enum Next {
     Stop,
 }
 
-/// Decides what follows a failed attempt.
-pub fn next(fault: &Fault, standing: &Standing<'_>, dice: &mut Dice) -> Next {
+/// Decides what follows a failed attempt. `withdraw` takes leave of the provider's [`Budget`] to ask it once more; it is asked only when
+/// that is what would follow.
+pub fn next(fault: &Fault, standing: &Standing<'_>, dice: &mut Dice, withdraw: impl FnOnce() -> bool) -> Next {
     if standing.made >= standing.allowed || fault.retry == Retry::Never || standing.time_left.is_zero() {
         return Next::Stop;
     }
@@ -111,7 +123,8 @@ pub fn next(fault: &Fault, standing: &Standing<'_>, dice: &mut Dice) -> Next {
         fault.kind,
         FaultKind::RateLimited | FaultKind::QuotaExceeded | FaultKind::Unauthorized
     );
-    if credential_at_fault && standing.has_other_credential {
+    let mut withdraw = Some(withdraw);
+    if credential_at_fault && standing.has_other_credential && withdraw.take().is_some_and(|withdraw| withdraw()) {
         return Next::Again(Duration::ZERO);
     }
     let sends_on = Trigger::of(fault).is_some_and(|trigger| standing.fallback_on.contains(&trigger));
@@ -122,7 +135,7 @@ pub fn next(fault: &Fault, standing: &Standing<'_>, dice: &mut Dice) -> Next {
         return Next::Stop;
     }
     let wait = fault.retry_after.unwrap_or_else(|| backoff(standing.made, dice));
-    if wait > WAIT_MAX || wait >= standing.time_left {
+    if wait > WAIT_MAX || wait >= standing.time_left || !withdraw.is_some_and(|withdraw| withdraw()) {
         return Next::Stop;
     }
     Next::Again(wait)
@@ -158,7 +171,54 @@ mod tests {
     fn decide(kind: FaultKind, change: impl FnOnce(&mut Fault, &mut Standing<'static>)) -> Next {
         let (mut fault, mut standing) = (Fault::provider(kind, "x"), standing());
         change(&mut fault, &mut standing);
-        next(&fault, &standing, &mut Dice::new(1))
+        next(&fault, &standing, &mut Dice::new(1), || true)
+    }
+
+    #[test]
+    fn r_g3_without_a_budget_the_provider_is_not_asked_again_but_the_next_one_is() {
+        let rows = [
+            (true, false, Next::Advance),
+            (false, false, Next::Stop),
+            (true, true, Next::Advance),
+            (false, true, Next::Stop),
+        ];
+        for (has_next, has_other_credential, expected) in rows {
+            let standing = Standing {
+                has_next,
+                has_other_credential,
+                ..standing()
+            };
+            let mut asked = 0;
+            let fault = Fault::provider(FaultKind::RateLimited, "x");
+            let next = next(&fault, &standing, &mut Dice::new(1), || {
+                asked += 1;
+                false
+            });
+            assert_eq!(next, expected, "{standing:?}");
+            assert_eq!(asked, u32::from(has_other_credential || !has_next), "{standing:?}");
+        }
+    }
+
+    #[test]
+    fn waits_have_full_jitter() {
+        let (mut fault, standing) = (
+            Fault::provider(FaultKind::Upstream, "x"),
+            Standing {
+                has_next: false,
+                ..standing()
+            },
+        );
+        fault.retry_after = None;
+        let waits: Vec<u128> = (0..1_000)
+            .filter_map(|seed| match next(&fault, &standing, &mut Dice::new(seed), || true) {
+                Next::Again(wait) => Some(wait.as_millis()),
+                _ => None,
+            })
+            .collect();
+        let mean = waits.iter().sum::<u128>() / 1_000;
+        assert_eq!(waits.len(), 1_000);
+        assert!(waits.iter().all(|wait| *wait <= 200) && (90..=110).contains(&mean), "{mean}");
+        assert!(waits.contains(&0) && waits.contains(&200), "from nothing to all of it");
     }
 
     #[test]

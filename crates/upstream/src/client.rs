@@ -10,6 +10,7 @@ mod fault;
 mod http1;
 mod http2;
 mod origin;
+mod pace;
 mod pool;
 mod reach;
 mod relay;
@@ -39,7 +40,7 @@ pub use fault::{TransportFault, TransportFaultKind};
 pub use origin::{HttpVersion, Origin, OriginError, Scheme};
 pub use reach::Reach;
 pub use resolve::{Found, Names, SystemNames};
-pub use timeouts::Timeouts;
+pub use timeouts::{MinRate, Timeouts};
 
 use pool::{Connection, OriginPool};
 
@@ -297,18 +298,24 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     async fn run(&self, connection: Connection, request: Request<Full<Bytes>>, now: Instant) -> Result<Response<AnswerBody>, Failed> {
-        let (idle, deadline) = (self.timeouts.idle, self.deadline);
+        let deadline = self.deadline;
         let expiry = Expiry::of(now, self.timeouts.first_byte, deadline);
         match connection {
             Connection::Http1(http1) => {
                 let (response, http1) = http1.exchange(request, expiry).await?;
                 let (head, incoming) = checked(response)?.into_parts();
-                Ok(Response::from_parts(head, AnswerBody::http1(incoming, http1, idle, deadline)))
+                Ok(Response::from_parts(
+                    head,
+                    AnswerBody::http1(incoming, http1, self.timeouts, deadline),
+                ))
             }
             Connection::Http2(stream) => {
                 let (response, answer) = stream.exchange(self.origin, request, expiry).await?;
                 let (head, incoming) = checked(response)?.into_parts();
-                Ok(Response::from_parts(head, AnswerBody::http2(incoming, answer, idle, deadline)))
+                Ok(Response::from_parts(
+                    head,
+                    AnswerBody::http2(incoming, answer, self.timeouts, deadline),
+                ))
             }
         }
     }

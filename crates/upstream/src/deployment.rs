@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tollgate_policy::health::{Breaker, Gate};
+use tollgate_policy::health::{Breaker, Gate, Override, Settings, View};
+use tollgate_policy::hedge::After;
 use tollgate_policy::vitals::{Vital, Vitals, Waiting};
 use tollgate_wire::dialects::{Dialect, Operation};
 use tollgate_wire::target::Target;
@@ -16,6 +17,7 @@ use crate::auth::Auth;
 use crate::client::Origin;
 use crate::credentials::{Credential, CredentialPool, Left, NoCredential};
 use crate::providers::BillingOnCancel;
+use crate::retries::RetryBudget;
 
 /// A model at a provider.
 pub struct Deployment {
@@ -76,6 +78,8 @@ pub struct Site {
     pub betas: bool,
     /// What it bills when a call is broken off by us.
     pub bills_on_cancel: BillingOnCancel,
+    /// What the provider may be asked again: of all its sites together.
+    pub retries: Arc<RetryBudget>,
 }
 
 impl Site {
@@ -170,17 +174,52 @@ impl Deployment {
     /// Asks the breaker to call.
     ///
     /// # Errors
-    /// How long it stays open.
-    pub fn ask(self: &Arc<Self>, now: Instant) -> Result<Asked, Duration> {
+    /// Why not, and for how long.
+    pub fn ask(self: &Arc<Self>, now: Instant, terms: Terms) -> Result<Asked, NotNow> {
         let gate = self.breaker().ask(now);
-        if let Gate::Open(wait) = gate {
-            return Err(wait);
+        match gate {
+            Gate::Open(wait) => return Err(NotNow { wait, limited: false }),
+            Gate::Resting(wait) => return Err(NotNow { wait, limited: true }),
+            Gate::Closed | Gate::Probe => {}
         }
         Ok(Asked {
             waiting: Some(self.health.vitals.begin(now)),
             deployment: Arc::clone(self),
             probes: gate == Gate::Probe,
+            began: now,
+            terms,
         })
+    }
+
+    /// Tries of the provider that were not made for want of a budget, since the config was read.
+    #[must_use]
+    pub fn retries_withheld(&self) -> u64 {
+        self.doors.first().map_or(0, |door| door.site.retries.withheld())
+    }
+
+    /// Its breaker as it stands.
+    #[must_use]
+    pub fn view(&self, now: Instant) -> View {
+        self.breaker().view(now)
+    }
+
+    /// Who runs the gateway holds the breaker open or closed, or lets it decide again.
+    pub fn hold(&self, held: Override) {
+        self.breaker().hold(held);
+    }
+
+    /// The provider has no room for us until then.
+    pub fn rest(&self, until: Instant) {
+        self.breaker().rest(until);
+    }
+
+    /// How long a call of that kind is waited for before another deployment is asked too. `None`: too little is known.
+    #[must_use]
+    pub fn hedge_wait(&self, after: After, streamed: bool) -> Option<Duration> {
+        match after {
+            After::Time(time) => Some(time),
+            After::Percentile(_) => after.wait(&self.breaker(), streamed),
+        }
     }
 
     /// Whether the breaker would let a call through now; changes nothing.
@@ -207,6 +246,24 @@ impl Deployment {
     }
 }
 
+/// What a call means for the breaker.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// When the breaker opens.
+    pub settings: Settings,
+    /// Its answer comes as a stream: it begins earlier than one that comes whole.
+    pub streamed: bool,
+}
+
+/// Why a deployment may not be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotNow {
+    /// For how long.
+    pub wait: Duration,
+    /// The provider said that it has no room for us; else its breaker is open.
+    pub limited: bool,
+}
+
 /// A call that the breaker let through, from its beginning to the end of its answer. Dropped without a word, it leaves the probe to another
 /// call, and says nothing about how quick the deployment is.
 pub struct Asked {
@@ -214,6 +271,8 @@ pub struct Asked {
     probes: bool,
     /// While there is no content.
     waiting: Option<Waiting>,
+    began: Instant,
+    terms: Terms,
 }
 
 impl Asked {
@@ -223,15 +282,24 @@ impl Asked {
         &self.deployment
     }
 
-    /// The first content of a stream, or the whole of another answer, is there. That closes an open breaker, and forgives nothing yet: the
-    /// answer may still break off.
+    /// The first content of a stream, or the whole of another answer, is there. That closes an open breaker, unless it came too slowly.
     pub fn begun(&mut self, now: Instant) {
         if let Some(waiting) = self.waiting.take() {
             self.deployment.health.vitals.answered(waiting, now);
         }
-        if std::mem::take(&mut self.probes) {
-            self.deployment.breaker().success();
+        self.probes = false;
+        let took = now.saturating_duration_since(self.began);
+        let terms = &self.terms;
+        self.deployment.breaker().began(now, &terms.settings, (took, terms.streamed));
+    }
+
+    /// It is given up, because another one began first: it would have taken longer than this.
+    pub fn outrun(&mut self, now: Instant) {
+        if let Some(waiting) = self.waiting.take() {
+            self.deployment.health.vitals.answered(waiting, now);
         }
+        let took = now.saturating_duration_since(self.began);
+        self.deployment.breaker().time(took, self.terms.streamed);
     }
 
     /// The deployment is well, but has no room for the call: as good as a slow answer for whoever wants a quick one.
@@ -239,13 +307,19 @@ impl Asked {
         if let Some(waiting) = self.waiting.take() {
             self.deployment.health.vitals.failed(waiting, now);
         }
-        self.went_well();
+        self.answered();
+    }
+
+    /// It answered that the request is wrong: it lives.
+    pub fn answered(&mut self) {
+        self.probes = false;
+        self.deployment.breaker().answered();
     }
 
     /// The call went well.
-    pub fn went_well(&mut self) {
+    pub fn went_well(&mut self, now: Instant) {
         self.probes = false;
-        self.deployment.breaker().success();
+        self.deployment.breaker().success(now);
     }
 
     /// The call failed in a way that speaks against the deployment.
@@ -255,7 +329,7 @@ impl Asked {
             Some(waiting) => self.deployment.health.vitals.failed(waiting, now),
             None => self.deployment.health.vitals.broken(now),
         }
-        self.deployment.breaker().failure(now);
+        self.deployment.breaker().failure(now, &self.terms.settings);
     }
 }
 

@@ -10,4 +10,5 @@ pub mod client;
 pub mod credentials;
 pub mod deployment;
 pub mod providers;
+pub mod retries;
 pub mod tls;

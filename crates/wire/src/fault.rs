@@ -57,6 +57,8 @@ pub enum FaultKind {
     BadUpstream,
     /// The provider's answer ended before its end.
     Truncated,
+    /// The provider's answer is not in the form that was asked for.
+    InvalidOutput,
     /// The provider reports an error of its own (5xx).
     Upstream,
     /// Our own mistake.
@@ -65,7 +67,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Malformed,
         Self::TooLarge,
         Self::UnsupportedMedia,
@@ -86,6 +88,7 @@ impl FaultKind {
         Self::Tls,
         Self::BadUpstream,
         Self::Truncated,
+        Self::InvalidOutput,
         Self::Upstream,
         Self::Internal,
     ];
@@ -118,6 +121,7 @@ impl FaultKind {
             Self::Tls => "upstream_tls",
             Self::BadUpstream => "bad_upstream_response",
             Self::Truncated => "upstream_truncated",
+            Self::InvalidOutput => "invalid_output",
             Self::Upstream => "upstream_error",
             Self::Internal => "internal_error",
         }
@@ -310,6 +314,7 @@ fn usual_retry(kind: FaultKind, origin: Origin) -> Retry {
         | K::ContentPolicy
         | K::Tls
         | K::BadUpstream
+        | K::InvalidOutput
         | K::Internal => Retry::Other,
         K::Malformed | K::TooLarge | K::UnsupportedMedia | K::MethodNotAllowed | K::Unprocessable | K::Lossy => Retry::Never,
     }

@@ -12,6 +12,7 @@ mod openapi;
 mod passwords;
 mod problem;
 mod release;
+mod reliability;
 mod reports;
 mod resource;
 mod roles;

@@ -17,7 +17,7 @@ use super::ask::{Ask, Reply};
 use super::problem::Problem;
 use super::roles::Permission;
 use super::serve::{Plane, serve, unknown};
-use super::{explain, keys, login, members, release, reports, rules, spend, switches};
+use super::{explain, keys, login, members, release, reliability, reports, rules, spend, switches};
 use crate::control::Control;
 use crate::telemetry::Telemetry;
 
@@ -110,6 +110,7 @@ pub(crate) fn routes() -> &'static [Route] {
             rules::routes(),
             switches::routes(),
             release::routes(),
+            reliability::routes(),
             spend::routes(),
             reports::routes(),
             explain::routes(),

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tollgate_policy::accounts::{BudgetStanding, Demand, Headroom, Met, Part, Scoped};
 use tollgate_policy::money::NanoUsd;
-use tollgate_policy::plan::Plan;
+use tollgate_policy::plan::{DeploymentId, Plan};
+use tollgate_policy::retry::Trigger;
 use tollgate_policy::rules::Facts;
 use tollgate_policy::scopes::Subject;
+use tollgate_wire::fault::{Fault, FaultKind};
 
 use super::demand::{Care, Needs, demand, scoped};
 use super::{Desk, Leave, Pass, queue};
@@ -85,11 +87,15 @@ impl<'a> Ask<'a> {
 
     /// Holds what a plan may cost; on the accounts of its first deployment, or of the next that has room.
     pub(super) fn hold(&self, route: &Arc<Route>, plan: &Plan) -> Result<Held, NotReserved> {
-        self.with_room(plan, |rest| self.hold_for(route, rest))
+        self.with_room((route, plan), |rest| self.hold_for(route, rest))
     }
 
     /// Takes the plan, or what is left of it behind a deployment that has no room of its own.
-    pub(super) fn with_room<T>(&self, plan: &Plan, take: impl Fn(&Plan) -> Result<T, NotReserved>) -> Result<T, NotReserved> {
+    pub(super) fn with_room<T>(
+        &self,
+        (route, plan): (&Route, &Plan),
+        take: impl Fn(&Plan) -> Result<T, NotReserved>,
+    ) -> Result<T, NotReserved> {
         let mut rest = plan.clone();
         loop {
             let refused = match take(&rest) {
@@ -99,11 +105,56 @@ impl<'a> Ask<'a> {
             let rules = &self.desk.config.spending.rules;
             let of_attempt = rules.per(refused.rule).iter().any(tollgate_policy::scopes::Dimension::of_attempt);
             let first = rest.attempts().first().copied();
-            rest = match rest.only("over_limit", |id| Some(id) != first).filter(|_| of_attempt) {
+            let next = if of_attempt {
+                rest.only("over_limit", |id| Some(id) != first)
+            } else {
+                rules.budget(refused.rule).and_then(|_| self.cheaper(route, rest))
+            };
+            rest = match next {
                 Some(next) => next,
                 None => return Err(NotReserved::Denied(refused)),
             };
         }
+    }
+
+    /// The plan without what may cost more than a call of the route may.
+    ///
+    /// # Errors
+    /// QuotaExceeded, when nothing is left, or when another model may not answer for the first.
+    pub(super) fn affordable(&self, route: &Route, plan: Plan) -> Result<Plan, Fault> {
+        let Some(most) = route.resilience.max_cost else { return Ok(plan) };
+        let first = plan.attempts().first().copied();
+        let fits = |id| self.money(route, id) <= most;
+        let passes_on = route.fallback_on.contains(&Trigger::OverCost);
+        let left = if passes_on || first.is_some_and(fits) {
+            plan.only("over_cost", fits)
+        } else {
+            None
+        };
+        left.ok_or_else(|| {
+            let message = format!(
+                "this call may cost more than {most} USD, the most that the route \"{}\" lets a call cost; ask for less output or send less",
+                route.name
+            );
+            Fault::gateway(FaultKind::QuotaExceeded, message).with_code("request_exceeds_max_cost")
+        })
+    }
+
+    /// The plan without its dearest, where something cheaper may answer.
+    fn cheaper(&self, route: &Route, plan: Plan) -> Option<Plan> {
+        if !route.fallback_on.contains(&Trigger::OverCost) {
+            return None;
+        }
+        let dearest = plan.attempts().iter().map(|id| self.money(route, *id)).max()?;
+        plan.only("over_cost", |id| self.money(route, id) < dearest)
+    }
+
+    /// The most that a call may cost at that deployment.
+    fn money(&self, route: &Route, id: DeploymentId) -> NanoUsd {
+        route.target(id).map_or(NanoUsd::ZERO, |target| {
+            let (output, _) = self.needs.output(target);
+            demand(target, &self.needs.estimate(target, output, Care::Calibrated)).money
+        })
     }
 
     /// What a plan may need at its dearest, and which accounts it meets at its first deployment.
@@ -293,14 +344,43 @@ pub(super) fn next<'a>(
 }
 
 impl Again<'_> {
-    /// The accounts that it meets, and what it may need.
-    pub(super) fn with_scoped<T>(&self, with: impl FnOnce(&Scoped<'_>, Demand) -> T) -> T {
-        let facts = || Facts {
+    /// Holds what it may need beside what is held for the attempt under way.
+    pub(super) fn hold(&self, request: String) -> Result<Grant, NotReserved> {
+        let desk = self.desk;
+        let whole = scoped(desk, &self.subject, Part::Call, || self.facts());
+        let attempt = scoped(desk, &self.subject, Part::Attempt, || self.facts());
+        let now = clock::now();
+        let needs = Needs::of(desk, self.call);
+        let (output, _) = needs.output(self.target);
+        let parts = [&whole, &attempt];
+        let by_size = whole.counts_size() || attempt.counts_size();
+        let strict = by_size && desk.books.tightness(now, &parts).0;
+        let care = if strict { Care::Strict } else { Care::Calibrated };
+        let order = Order {
+            request,
+            party: desk.caller.party(&self.route.name),
+            model: self.target.deployment.name.clone(),
+            demand: demand(self.target, &needs.estimate(self.target, output, care)),
+            tier: needs.tier,
+            text_bytes: needs.text_bytes(),
+            spending: Arc::clone(&desk.config.spending),
+            expires_ms: u64::try_from((now.unix + self.route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
+        };
+        let held = desk.books.reserve(now, desk.books.enter_again(), &parts, order);
+        held.map(|grant| grant.behind(1)).map_err(|refused| refused.1)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts {
             model: &self.target.deployment.name,
             provider: &self.target.deployment.provider,
             ..facts::of(self.desk, self.route, self.call)
-        };
-        let scoped = scoped(self.desk, &self.subject, Part::Attempt, facts);
+        }
+    }
+
+    /// The accounts that it meets, and what it may need.
+    pub(super) fn with_scoped<T>(&self, with: impl FnOnce(&Scoped<'_>, Demand) -> T) -> T {
+        let scoped = scoped(self.desk, &self.subject, Part::Attempt, || self.facts());
         let needs = Needs::of(self.desk, self.call);
         let (output, _) = needs.output(self.target);
         let strict = scoped.counts_size() && self.desk.books.tightness(clock::now(), &[&scoped]).0;

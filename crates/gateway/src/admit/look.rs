@@ -71,13 +71,14 @@ pub fn look(desk: Desk<'_>, call: &Call) -> Result<Look, Fault> {
 /// What would become of a plan that was made for that pass.
 ///
 /// # Errors
-/// Forbidden, where nothing of it has a price.
+/// Forbidden, where nothing of it has a price; QuotaExceeded, where all of it is dearer than the route lets a call be.
 pub fn outlook(desk: Desk<'_>, look: Look, plan: Plan, call: &Call) -> Result<Outlook, Fault> {
     let Look { pass, downgraded, refused } = look;
     let route = Arc::clone(&pass.route);
     let plan = rights::priced(&route, plan)?;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
     let ask = Ask::new(desk, call, &tags, pass, String::new());
+    let plan = ask.affordable(&route, plan)?;
     let (mut chosen, mut reason) = match substitute::for_fullness(&ask, &route, &plan) {
         Some(substitute) => (substitute.planned, Some(substitute.reason)),
         None => ((Arc::clone(&route), plan), None),
@@ -132,7 +133,7 @@ fn would_enter(desk: Desk<'_>, route: &Arc<Route>, call: &Call) -> (Met, Option<
 
 /// What would be left of a plan: without the deployments before the first that has room.
 fn would_hold(ask: &Ask<'_>, (route, plan): &(Arc<Route>, Plan)) -> Result<Plan, NotReserved> {
-    ask.with_room(plan, |rest| {
+    ask.with_room((route, plan), |rest| {
         ask.weighed((route, rest), |_, Weighed { now, parts, demand, .. }| {
             let fits = ask.desk.books.accounts().would_reserve(clock::millis(now), parts, demand);
             fits.map_err(|denied| NotReserved::Denied(Box::new(denied)))?;

@@ -58,6 +58,7 @@ pub(super) async fn post(hook: &Hook, client: &Client, letter: &Letter, now: Now
         first_byte: ATTEMPT_MAX,
         idle: ATTEMPT_MAX,
         total: ATTEMPT_MAX,
+        min_rate: None,
     };
     let answer = client
         .send(&hook.origin, request, &timeouts, now.instant + ATTEMPT_MAX)

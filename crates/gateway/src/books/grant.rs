@@ -63,6 +63,18 @@ struct Attempt {
     tally: Tally,
 }
 
+impl Paid {
+    /// Together with what another attempt at the same time cost.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.cost = self.cost + other.cost;
+        self.overrun |= other.overrun;
+        self.price_version = self.price_version.or_else(|| other.price_version.clone());
+        self.unwritten = self.unwritten.or_else(|| other.unwritten.clone());
+        self
+    }
+}
+
 /// What an exchange cost.
 #[derive(Debug, Clone, Default)]
 pub struct Paid {
@@ -114,6 +126,19 @@ impl Grant {
             target: Arc::clone(target),
             tally: Tally::default(),
         });
+    }
+
+    /// Its attempts come behind so many that another grant of the same exchange has made.
+    #[must_use]
+    pub fn behind(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// What the answer under way says that it used.
+    #[must_use]
+    pub fn told_usage(&self) -> Option<Usage> {
+        self.attempt.as_ref().and_then(|attempt| attempt.tally.told())
     }
 
     /// True when the hold is for an attempt at that deployment that is still to be made; else it has to be switched.

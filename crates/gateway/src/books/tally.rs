@@ -47,6 +47,11 @@ impl Tally {
         }
     }
 
+    /// What the provider said last.
+    pub(super) fn told(&self) -> Option<Usage> {
+        self.usage
+    }
+
     /// True when something came of an answer.
     pub(super) fn has_begun(&self) -> bool {
         self.usage.is_some() || self.pieces > 0

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tollgate_policy::retry;
 use tollgate_upstream::credentials::{Credential, NoCredential, Reach};
-use tollgate_upstream::deployment::{Asked, Door};
+use tollgate_upstream::deployment::{Asked, Deployment, Door};
 use tollgate_wire::fault::{Fault, FaultKind, Origin};
 
 use crate::clock;
@@ -17,13 +17,18 @@ pub(super) fn credential_of(door: &Door, now: Instant) -> Result<Option<&Credent
     match door.credential(now) {
         Ok(credential) => Ok(Some(credential)),
         Err(NoCredential::Empty) => Ok(None),
-        Err(NoCredential::Resting(until)) => {
-            let mut fault = Fault::provider(FaultKind::RateLimited, "the provider is limiting this gateway; try again later")
-                .with_code("upstream_rate_limited");
-            fault.retry_after = Some(until.saturating_duration_since(now));
-            Err(fault)
-        }
+        Err(NoCredential::Resting(until)) => Err(limited(until.saturating_duration_since(now))),
     }
+}
+
+/// The code of a fault that says that a provider, or all of its credentials, have no room for us.
+pub(super) const LIMITED: &str = "upstream_rate_limited";
+
+/// The provider has said that it has no room for us.
+pub(super) fn limited(wait: Duration) -> Fault {
+    let mut fault = Fault::provider(FaultKind::RateLimited, "the provider is limiting this gateway; try again later").with_code(LIMITED);
+    fault.retry_after = Some(wait);
+    fault
 }
 
 /// Whether the deployment can be asked again with another credential.
@@ -31,18 +36,29 @@ pub(super) fn has_other_credential(door: &Door) -> bool {
     door.has_other_credential(clock::instant())
 }
 
-/// What a fault says about the deployment itself: not that it is busy, and not that the request was wrong.
-pub(super) fn judge(asked: &mut Asked, fault: &Fault, now: Instant) {
+/// What a fault says about the deployment itself: not that it is busy, and not that the request was wrong. True when it speaks against it.
+pub(super) fn judge(asked: &mut Asked, fault: &Fault, now: Instant) -> bool {
     use FaultKind as K;
     if fault.origin != Origin::Provider {
-        return;
+        return false;
     }
     match fault.kind {
-        K::Unavailable | K::Timeout | K::Tls | K::BadUpstream | K::Truncated | K::Upstream | K::Overloaded => asked.went_wrong(now),
+        K::Unavailable | K::Timeout | K::Tls | K::BadUpstream | K::Truncated | K::Upstream | K::Overloaded => {
+            asked.went_wrong(now);
+            return true;
+        }
         K::RateLimited | K::QuotaExceeded => asked.limited(now),
         // It answered: that is health.
-        _ if fault.provider_status.is_some() => asked.went_well(),
+        _ if fault.provider_status.is_some() => asked.answered(),
         _ => {}
+    }
+    false
+}
+
+/// A deployment that needs no credential rests itself, where its provider says for how long.
+pub(super) fn rest_deployment(deployment: &Deployment, fault: &Fault, now: Instant) {
+    if matches!(fault.kind, FaultKind::RateLimited | FaultKind::QuotaExceeded) && fault.retry_after.is_some() {
+        deployment.rest(now + retry::cooldown(fault.retry_after));
     }
 }
 

@@ -78,6 +78,7 @@ pub(super) async fn ask(arguments: &ApiArguments, method: Method, path: &str, bo
         first_byte: ANSWER_TIMEOUT,
         idle: CONNECT_TIMEOUT,
         total: ANSWER_TIMEOUT,
+        min_rate: None,
     };
     let unreachable = |error: &dyn std::fmt::Display| {
         let reason = format!(

@@ -17,6 +17,7 @@ mod models;
 mod patterns;
 mod providers;
 mod release;
+mod resilience;
 mod resorts;
 mod router;
 mod routes;

@@ -9,6 +9,7 @@ pub mod labels;
 pub mod providers;
 pub mod raw;
 pub mod reload;
+pub mod resilience;
 pub mod resorts;
 pub mod snapshot;
 pub mod spending;

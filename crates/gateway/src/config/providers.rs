@@ -9,6 +9,7 @@ use tollgate_upstream::client::{HttpVersion, Origin};
 use tollgate_upstream::credentials::{Credential, CredentialPool, Secret};
 use tollgate_upstream::deployment::{Deployment, Door, Health, Site};
 use tollgate_upstream::providers::{Auth, BillingOnCancel, Catalog, Endpoint, Quirks, Row};
+use tollgate_upstream::retries::RetryBudget;
 use tollgate_wire::dialects::{self, Dialect};
 use tollgate_wire::target::Target;
 use url::Url;
@@ -96,6 +97,12 @@ impl Provider {
         deployments.retain(|_, deployment| Arc::strong_count(deployment) > 1);
     }
 
+    /// The deployments that were asked for so far.
+    pub(super) fn deployments(&self) -> Vec<Arc<Deployment>> {
+        let deployments = self.deployments.lock().unwrap_or_else(PoisonError::into_inner);
+        deployments.values().cloned().collect()
+    }
+
     /// What is known of its deployments.
     pub(super) fn healths(&self) -> Vec<(String, Health)> {
         let deployments = self.deployments.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,9 +120,10 @@ impl Providers {
     /// When it has no usable address, or a credential cannot be sent.
     pub fn build(&self, name: &str, entry: &raw::Provider, world: &World<'_>) -> Result<Provider, BuildError> {
         let places = self.places(name, entry)?;
+        let retries = Arc::default();
         let doors = places
             .into_iter()
-            .map(|place| place.open(name, entry, world))
+            .map(|place| place.open(name, entry, world, &retries))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Provider {
             name: name.to_owned(),
@@ -232,7 +240,7 @@ impl Place {
         }
     }
 
-    fn open(self, name: &str, entry: &raw::Provider, world: &World<'_>) -> Result<SiteIn, BuildError> {
+    fn open(self, name: &str, entry: &raw::Provider, world: &World<'_>, retries: &Arc<RetryBudget>) -> Result<SiteIn, BuildError> {
         let wrong = |error: &dyn std::fmt::Display| BuildError::new(format!("providers.{name}: {error}"));
         let origin = Origin::from_url(&self.base_url, HttpVersion::default()).map_err(|error| wrong(&error))?;
         let mut credentials = Vec::new();
@@ -258,6 +266,7 @@ impl Place {
             headers: Site::head(headers),
             betas: self.endpoint.as_ref().is_some_and(|endpoint| endpoint.quirks.betas),
             bills_on_cancel: bills_on_cancel(entry, self.endpoint.as_ref()),
+            retries: Arc::clone(retries),
         };
         let quirks = self.endpoint.map(|endpoint| endpoint.quirks).unwrap_or_default();
         Ok(SiteIn {

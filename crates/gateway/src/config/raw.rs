@@ -10,13 +10,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::units::{
-    Address, Auth, BaseUrl, Database, Decimal, Dimension, HookUrl, IpRange, LabelName, Moment, Money, Period, Rate, SecretRef, Share, Size,
-    Window, Zone,
+    Address, Auth, BaseUrl, Database, Decimal, Dimension, HedgeAfter, HookUrl, IpRange, LabelName, Moment, Money, Period, Rate, SecretRef,
+    Share, Size, Window, Zone,
 };
 
 mod callers;
 mod labels;
 pub(super) mod release;
+mod resilience;
 mod resorts;
 mod router;
 mod routing;
@@ -25,6 +26,7 @@ mod rules;
 pub use callers::{Claims, Issuer, Scope, User};
 pub use labels::{Clearance, ClearanceMap, Feature, Label, LabelMap, Level};
 pub use release::{Compare, LoopAction, OnLoop, Reviewers, Risk, Shadow, Stage, Status};
+pub use resilience::{Breaker, FallbackOn, Hedge, Retry, Timeouts};
 pub use resorts::{LastResort, LastResorts, Reduce};
 pub use router::{Router, Tiers};
 pub use routing::{Rule, Sticky};
@@ -274,7 +276,7 @@ pub struct Model {
 #[serde(deny_unknown_fields)]
 #[schemars(
     extend("x-not-yet" = [
-        "hedge", "breaker", "guardrails", "cache"
+        "guardrails", "cache"
     ]),
     example = serde_json::json!({"strategy": "pinned", "targets": [{"model": "openai/gpt-4o"}]})
 )]
@@ -320,6 +322,17 @@ pub struct Route {
     /// How long each phase of a call may take.
     #[serde(default)]
     pub timeouts: Timeouts,
+    /// When a model that fails, or answers too slowly, is given a rest.
+    #[serde(default)]
+    pub breaker: Breaker,
+    /// Asks the next model as well when an answer does not begin in time; whichever begins first answers, and the other is given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hedge: Option<Hedge>,
+    /// The most that one call may cost, by what is held for it: a model that may cost more is not asked. With `over_cost` among
+    /// `fallback_on` the next model is, otherwise the call is refused.
+    #[schemars(example = &"0.05 USD")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_cost: Option<Money>,
     /// What happens when a model's wire format cannot carry something that the caller sent.
     #[serde(default)]
     pub on_loss: OnLoss,
@@ -406,65 +419,6 @@ pub struct Target {
 /// The weight of a target that names none.
 fn weight() -> u32 {
     1
-}
-
-/// A failure that moves on to the next model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(extend("x-not-yet" = ["invalid_output", "over_cost"]))]
-pub enum FallbackOn {
-    /// The provider cannot be reached, or answers that it is broken or overloaded.
-    Unavailable,
-    /// The provider took longer than `timeouts` allows.
-    Timeout,
-    /// The provider refused because of its own rate limit or quota.
-    RateLimited,
-    /// The prompt is longer than the model takes.
-    ContextLength,
-    /// The provider refused the content.
-    ContentPolicy,
-}
-
-/// How often a call is tried.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(example = serde_json::json!({"attempts": 3}))]
-pub struct Retry {
-    /// Tries in all, the first one and fallbacks included.
-    #[schemars(range(min = 1, max = 10))]
-    pub attempts: u8,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { attempts: 3 }
-    }
-}
-
-/// How long each phase of a call may take. Each from 1ms to 24h.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-#[schemars(example = serde_json::json!({"connect": "5s", "first_byte": "30s", "idle": "30s", "total": "5m"}))]
-pub struct Timeouts {
-    /// Until the connection stands, TLS included; of one attempt.
-    pub connect: Period,
-    /// From the request sent until the answer's first byte; of one attempt.
-    pub first_byte: Period,
-    /// Between two chunks of a stream.
-    pub idle: Period,
-    /// From the caller's request until the answer's end, all attempts together.
-    pub total: Period,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Period::seconds(5),
-            first_byte: Period::seconds(30),
-            idle: Period::seconds(30),
-            total: Period::seconds(300),
-        }
-    }
 }
 
 /// What happens when a model's wire format cannot carry something that the caller sent.

@@ -1,5 +1,6 @@
 //! What stages, shadows and loops of a route mean: built from what was typed, beside `snapshot.rs`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -101,7 +102,7 @@ pub(super) fn shadows(snapshot: &Snapshot, name: &str, raw: &raw::Route) -> Resu
             .targets()
             .first()
             .ok_or_else(|| BuildError::missing("shadow", &shadow.model))?;
-        let route = Route::aside(name, Arc::clone(target), super::snapshot::timeouts(&raw.timeouts));
+        let route = Route::aside(name, Arc::clone(target), super::resilience::timeouts(&raw.timeouts));
         Ok(Arc::new(Shadow {
             place: (name.to_owned(), target.deployment.name.clone()),
             route: Arc::new(route),
@@ -211,5 +212,5 @@ fn caller(model: &str) -> Result<Caller, BuildError> {
         ..VirtualKey::default()
     };
     let opened = Opened { deprecated_until: None };
-    Caller::of_key(Arc::new(key), opened, &HeaderMap::new()).map_err(|fault| BuildError::new(fault.message.to_string()))
+    Caller::of_key(Arc::new(key), opened, &HeaderMap::new(), &HashMap::new()).map_err(|fault| BuildError::new(fault.message.to_string()))
 }

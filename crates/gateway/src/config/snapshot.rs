@@ -22,11 +22,12 @@ use tollgate_wire::dialects::DIALECTS;
 
 use super::labels::{self, Clearances};
 use super::providers::{BuildError, Provider, Providers};
+use super::resilience::Resilience;
 use super::resorts::{self, OnLimit};
 use super::routing::Ranks;
 use super::spending::{self, Spending, Typed};
 use super::stored::Stored;
-use super::{Raw, World, callers, raw, release, routing, tiers};
+use super::{Raw, World, callers, raw, release, resilience, routing, tiers};
 use crate::identify::token::Issuers;
 use crate::loops::OnLoop;
 use crate::release::{Memory, Release};
@@ -98,6 +99,8 @@ pub struct Route {
     pub attempts_max: u32,
     /// The clocks of a call.
     pub timeouts: Timeouts,
+    /// When breakers open, when the next model is asked too, what a call may cost.
+    pub resilience: Resilience,
     /// What to do when something cannot be carried.
     pub on_loss: OnLoss,
     /// What a limit's refusal means here, where the limit does not say; `None`: a refusal.
@@ -203,6 +206,12 @@ impl Route {
         }
     }
 
+    /// Some of its models cost something.
+    #[must_use]
+    pub fn is_priced(&self) -> bool {
+        self.targets.iter().any(|target| target.price.is_some())
+    }
+
     fn direct(name: &str, target: Arc<Target>, timeouts: Timeouts) -> Self {
         Self {
             name: name.to_owned(),
@@ -217,6 +226,7 @@ impl Route {
             fallback_on: Vec::new(),
             attempts_max: raw::Retry::default().attempts.into(),
             timeouts,
+            resilience: Resilience::default(),
             on_loss: OnLoss::Warn,
             on_limit: None,
             resorts: Vec::new(),
@@ -345,6 +355,12 @@ impl Snapshot {
         self.names.contains_key(name)
     }
 
+    /// The deployments that were asked for so far.
+    #[must_use]
+    pub fn deployments(&self) -> Vec<Arc<Deployment>> {
+        self.providers.values().flat_map(Provider::deployments).collect()
+    }
+
     /// What is known of the providers' models by calling them, to be taken over by the next snapshot.
     #[must_use]
     pub fn healths(&self) -> super::providers::Healths {
@@ -378,7 +394,11 @@ impl Snapshot {
         let provider = self.providers.get(provider).ok_or_else(unknown)?;
         let deployment = provider.deployment(model).ok_or_else(unknown)?;
         let target = self.target(deployment, model, None, false);
-        Ok(Arc::new(Route::direct(name, Arc::new(target), timeouts(&raw::Timeouts::default()))))
+        Ok(Arc::new(Route::direct(
+            name,
+            Arc::new(target),
+            resilience::timeouts(&raw::Timeouts::default()),
+        )))
     }
 
     fn add_models(&mut self, raw: &Raw) -> Result<(), BuildError> {
@@ -389,7 +409,7 @@ impl Snapshot {
                 .and_then(|provider| provider.deployment(upstream))
                 .ok_or_else(|| BuildError::missing("model", name))?;
             let target = self.target(deployment, upstream, model.price.as_ref(), model.allow_unpriced);
-            let route = Route::direct(name, Arc::new(target), timeouts(&raw::Timeouts::default()));
+            let route = Route::direct(name, Arc::new(target), resilience::timeouts(&raw::Timeouts::default()));
             Arc::make_mut(&mut self.names).insert(name.clone(), Asked::Model(Arc::new(route)));
         }
         Ok(())
@@ -433,9 +453,10 @@ impl Snapshot {
             strategy: routing::strategy(raw, (rules, tiers), &targets),
             candidates,
             fallbacks,
-            fallback_on: raw.fallback_on.iter().map(|on| trigger(*on)).collect(),
+            fallback_on: raw.fallback_on.iter().map(|on| resilience::trigger(*on)).collect(),
             attempts_max: raw.retry.attempts.into(),
-            timeouts: timeouts(&raw.timeouts),
+            timeouts: resilience::timeouts(&raw.timeouts),
+            resilience: Resilience::of(raw),
             on_loss: match raw.on_loss {
                 raw::OnLoss::Warn => OnLoss::Warn,
                 raw::OnLoss::Reject => OnLoss::Reject,
@@ -486,25 +507,6 @@ fn unpriced(raw: &Raw) -> Option<Arc<HashSet<String>>> {
 fn is_model_name(name: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@/~+-".contains(&byte);
     !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(legal) && !name.contains("..")
-}
-
-fn trigger(on: raw::FallbackOn) -> Trigger {
-    match on {
-        raw::FallbackOn::Unavailable => Trigger::Unavailable,
-        raw::FallbackOn::Timeout => Trigger::Timeout,
-        raw::FallbackOn::RateLimited => Trigger::RateLimited,
-        raw::FallbackOn::ContextLength => Trigger::ContextLength,
-        raw::FallbackOn::ContentPolicy => Trigger::ContentPolicy,
-    }
-}
-
-pub(super) fn timeouts(raw: &raw::Timeouts) -> Timeouts {
-    Timeouts {
-        connect: raw.connect.get(),
-        first_byte: raw.first_byte.get(),
-        idle: raw.idle.get(),
-        total: raw.total.get(),
-    }
 }
 
 /// The dialect of that config value.

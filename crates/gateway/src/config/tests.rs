@@ -14,6 +14,7 @@ mod labels;
 mod limits;
 mod names;
 mod release;
+mod resilience;
 mod resorts;
 mod router;
 mod routes;

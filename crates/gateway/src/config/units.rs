@@ -6,6 +6,7 @@ use std::time::Duration;
 
 mod calendar;
 mod file;
+mod hedge;
 mod label;
 mod network;
 mod places;
@@ -14,6 +15,7 @@ mod secret;
 
 pub use calendar::{Window, Zone};
 pub use file::FileRef;
+pub use hedge::HedgeAfter;
 pub use label::LabelName;
 pub use network::{Address, Auth, BaseUrl, IpRange};
 pub(super) use places::is_tag;
@@ -69,6 +71,7 @@ pub(super) static FORMATS: &[Format] = &[
     (HookUrl::FORMAT, |text| HookUrl::parse(text).map(drop)),
     (Database::FORMAT, |text| Database::parse(text).map(drop)),
     (LabelName::FORMAT, |text| LabelName::parse(text).map(drop)),
+    (HedgeAfter::FORMAT, |text| HedgeAfter::parse(text).map(drop)),
 ];
 
 /// Gives a type with `parse(&str) -> Result<Self, Complaint>` and `Display` its serde and schema sides.
@@ -126,6 +129,12 @@ impl Period {
     #[must_use]
     pub const fn seconds(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
+    }
+
+    /// That length of time.
+    #[must_use]
+    pub const fn from_duration(time: Duration) -> Self {
+        Self(time)
     }
 
     /// The length of time.

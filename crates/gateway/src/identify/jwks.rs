@@ -158,6 +158,7 @@ impl KeySet {
             first_byte: FETCH_MAX,
             idle: FETCH_MAX,
             total: FETCH_MAX,
+            min_rate: None,
         };
         let request = Request::get(&self.path)
             .header("accept", "application/json")

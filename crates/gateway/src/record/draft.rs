@@ -12,7 +12,7 @@ use tollgate_wire::loss::Loss;
 
 use super::words::{finish_name, kind_name, origin_name};
 use super::{Attempt, FaultRecord, Outcome, Record};
-use crate::books::{Durable, Grant};
+use crate::books::{Durable, Grant, Paid};
 use crate::call::Answer;
 use crate::clock::{self, Now};
 use crate::config::snapshot::{Route, Target};
@@ -46,6 +46,30 @@ pub struct Draft {
     said: Option<Box<Collected>>,
     /// The call's copies for shadows.
     capture: Option<Box<Capture>>,
+    /// The place of the attempt under way among those of the record.
+    tried: Option<u8>,
+    /// Only of a call that was hedged.
+    race: Option<Box<Race>>,
+}
+
+/// A second attempt beside the first.
+#[derive(Default)]
+struct Race {
+    /// What is held for it; none: it is over.
+    grant: Option<Box<Grant>>,
+    /// Its place among the attempts of the record.
+    tried: Option<u8>,
+    /// What the attempt cost that does not answer.
+    aside: Option<Paid>,
+}
+
+/// Which of two attempts at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// The one that was made first; behind a race, the one that answers.
+    First,
+    /// The hedge.
+    Hedge,
 }
 
 impl Draft {
@@ -61,6 +85,8 @@ impl Draft {
             claim: None,
             said: None,
             capture: None,
+            tried: None,
+            race: None,
         }
     }
 
@@ -99,9 +125,9 @@ impl Draft {
     }
 
     /// An upstream try begins. Until it has ended, it counts as broken off: that is what it is when the caller leaves.
-    pub fn attempt_begins(&mut self, target: &Arc<Target>) {
+    pub fn attempt_begins(&mut self, lane: Lane, target: &Arc<Target>) {
         let deployment = &target.deployment;
-        if let Some(grant) = &mut self.grant {
+        if let Some(grant) = self.held(lane) {
             grant.begin(target);
         }
         self.record.model = Some(Arc::clone(deployment));
@@ -110,7 +136,18 @@ impl Draft {
             // What came of the attempt before was not the answer.
             **said = Collected::default();
         }
-        if self.record.attempts.len() < ATTEMPTS_MAX {
+        let place = u8::try_from(self.record.attempts.len()).ok();
+        let place = place.filter(|place| usize::from(*place) < ATTEMPTS_MAX);
+        match (lane, &mut self.race) {
+            (Lane::First, _) => self.tried = place,
+            (Lane::Hedge, race) => {
+                race.get_or_insert_default().tried = place;
+                // Two answers at once cannot be told apart here: nothing is compared with them.
+                self.said = None;
+                self.capture = None;
+            }
+        }
+        if place.is_some() {
             self.record.attempts.push(Attempt {
                 deployment: Arc::clone(deployment),
                 outcome: "aborted",
@@ -120,21 +157,69 @@ impl Draft {
         }
     }
 
-    /// The try that began last has ended; the time since its start was not ours.
-    pub fn attempt_ended(&mut self, began: Instant, ended: Instant, fault: Option<&Fault>) {
-        let took = ended.saturating_duration_since(began);
-        self.waited += took;
-        if let (Some(grant), Some(fault)) = (&mut self.grant, fault) {
+    /// The try of that lane has ended.
+    pub fn attempt_ended(&mut self, lane: Lane, took: Duration, fault: Option<&Fault>) {
+        if let (Some(grant), Some(fault)) = (self.held(lane), fault) {
             grant.attempt_failed(may_be_billed(fault));
         }
-        if let Some(attempt) = self.record.attempts.last_mut() {
+        if let Some(attempt) = self.attempt(lane) {
             attempt.outcome = fault.map_or("ok", |fault| kind_name(fault.kind));
             attempt.status = fault.and_then(|fault| fault.provider_status);
             attempt.took_us = micros(took);
         }
     }
 
-    /// A pause before the next try: the provider's wish, not our work.
+    /// There was a second attempt at the same time: there is one at most.
+    #[must_use]
+    pub fn was_hedged(&self) -> bool {
+        self.race.is_some()
+    }
+
+    /// What is held for a second attempt at the same time.
+    pub fn hedged(&mut self, grant: Grant) {
+        self.race.get_or_insert_default().grant = Some(Box::new(grant));
+    }
+
+    /// The race is over, and the answer of that lane goes on. The other try was broken off, if it had not failed: it is paid for, as one is
+    /// whose caller left.
+    pub fn won(&mut self, lane: Lane, took: Duration) {
+        if let (Lane::Hedge, Some(race)) = (lane, &mut self.race) {
+            std::mem::swap(&mut self.grant, &mut race.grant);
+            std::mem::swap(&mut self.tried, &mut race.tried);
+            self.record.usage = self.grant.as_ref().and_then(|grant| grant.told_usage()).map(Into::into);
+        }
+        if let Some(attempt) = self.attempt(Lane::Hedge).filter(|attempt| attempt.outcome == "aborted") {
+            attempt.outcome = "outrun";
+            attempt.took_us = micros(took);
+        }
+        self.settle_hedge();
+    }
+
+    /// Posts what the try beside the one that goes on has used.
+    pub fn settle_hedge(&mut self) {
+        if let Some(race) = &mut self.race
+            && let Some(mut grant) = race.grant.take()
+        {
+            race.aside = grant.settle(clock::now());
+        }
+    }
+
+    fn held(&mut self, lane: Lane) -> Option<&mut Grant> {
+        match lane {
+            Lane::First => self.grant.as_deref_mut(),
+            Lane::Hedge => self.race.as_mut()?.grant.as_deref_mut(),
+        }
+    }
+
+    fn attempt(&mut self, lane: Lane) -> Option<&mut Attempt> {
+        let at = match lane {
+            Lane::First => self.tried?,
+            Lane::Hedge => self.race.as_ref()?.tried?,
+        };
+        self.record.attempts.get_mut(usize::from(at))
+    }
+
+    /// A try, or a pause before the next one: the provider's time, not our work.
     pub fn waited(&mut self, wait: Duration) {
         self.waited += wait;
     }
@@ -245,14 +330,24 @@ impl Draft {
     /// Nothing more will come: posts what was used. Once; later calls change nothing. What is given waits until that survives what the
     /// config's durability promises; `None`: it does.
     pub fn settle(&mut self) -> Option<Durable> {
+        self.settle_hedge();
         let mut grant = self.grant.take()?;
-        self.record.paid = grant.settle(clock::now());
+        let paid = grant.settle(clock::now());
+        self.record.paid = match (paid, self.race.as_ref().and_then(|race| race.aside.as_ref())) {
+            (Some(paid), Some(aside)) => Some(paid.and(aside)),
+            (paid, _) => paid,
+        };
         grant.durable()
     }
 
     /// Takes from events what the record keeps, and what the provider bills.
     pub fn observe(&mut self, events: &[Event]) {
-        if let Some(grant) = &mut self.grant {
+        self.observe_in(Lane::First, events);
+    }
+
+    /// The same, of one of two attempts at the same time.
+    pub fn observe_in(&mut self, lane: Lane, events: &[Event]) {
+        if let Some(grant) = self.held(lane) {
             grant.observe(events);
         }
         if let Some(said) = &mut self.said {
@@ -333,7 +428,11 @@ fn may_be_billed(fault: &Fault) -> bool {
     let taken = fault.provider_status.is_none_or(|status| status < 300);
     // Forbidden without the provider's word: a kill switch ended it while it was under way.
     use FaultKind as K;
-    taken && matches!(fault.kind, K::Timeout | K::Truncated | K::BadUpstream | K::Forbidden)
+    taken
+        && matches!(
+            fault.kind,
+            K::Timeout | K::Truncated | K::BadUpstream | K::InvalidOutput | K::Forbidden
+        )
 }
 
 /// The first characters of a text.

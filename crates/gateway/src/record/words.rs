@@ -28,6 +28,7 @@ pub fn kind_name(kind: FaultKind) -> &'static str {
         K::Tls => "tls",
         K::BadUpstream => "bad_upstream",
         K::Truncated => "truncated",
+        K::InvalidOutput => "invalid_output",
         K::Upstream => "upstream_error",
         K::Internal => "internal",
     }

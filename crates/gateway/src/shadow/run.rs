@@ -152,7 +152,7 @@ async fn listen(mut stream: Stream, mut health: Asked, draft: &mut Draft) -> Res
         match step {
             Step::More => {}
             Step::Complete => {
-                health.went_well();
+                health.went_well(clock::instant());
                 return Ok(());
             }
             Step::Broken { fault, .. } => {

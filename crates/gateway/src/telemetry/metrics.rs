@@ -47,6 +47,13 @@ pub struct AttemptLabels {
     outcome: &'static str,
 }
 
+/// Labels of what is counted by provider alone.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+#[expect(missing_docs, reason = "it is what it is called")]
+pub struct ProviderLabels {
+    pub provider: String,
+}
+
 /// Labels of tokens.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct TokenLabels {
@@ -115,6 +122,12 @@ pub struct Metrics {
     unwritten: Counter,
     /// Calls that hold tokens or money now.
     pub open_holds: Gauge<i64, AtomicI64>,
+    /// Deployments whose breakers are not closed.
+    pub breaker_open: Family<ProviderLabels, Gauge<i64, AtomicI64>>,
+    /// Times that breakers opened.
+    pub breaker_openings: Counters<ProviderLabels>,
+    /// Tries that were not made for want of a retry budget.
+    pub retries_withheld: Counters<ProviderLabels>,
     /// Bytes of the journal.
     pub journal_bytes: Gauge<i64, AtomicI64>,
     /// 1 while something in the journal has not reached the database.
@@ -150,6 +163,9 @@ impl Default for Metrics {
             overruns: Counter::default(),
             unwritten: Counter::default(),
             open_holds: Gauge::default(),
+            breaker_open: Family::default(),
+            breaker_openings: Family::default(),
+            retries_withheld: Family::default(),
             journal_bytes: Gauge::default(),
             ledger_behind: Gauge::default(),
             releases: Releases::default(),
@@ -221,6 +237,13 @@ impl Metrics {
             self.unwritten.clone(),
         );
         r.register("open_holds", "Calls that hold tokens or money", self.open_holds.clone());
+        r.register("breaker_open", "Models whose breakers are not closed", self.breaker_open.clone());
+        r.register("breaker_openings", "Times that breakers opened", self.breaker_openings.clone());
+        r.register(
+            "retries_withheld",
+            "Tries that were not made, because the provider has been asked again often enough",
+            self.retries_withheld.clone(),
+        );
         r.register("journal_bytes", "Bytes of the ledger's journal", self.journal_bytes.clone());
         r.register(
             "ledger_behind",

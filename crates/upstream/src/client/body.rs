@@ -16,6 +16,8 @@ use tokio::time::Instant;
 use super::fault::{TransportFault, TransportFaultKind};
 use super::http1::{Http1, Trouble};
 use super::http2::Http2Answer;
+use super::pace::Pace;
+use super::timeouts::Timeouts;
 
 /// The bytes of an answer in the pieces in which they arrived. Trailers are dropped: nothing behind the door reads them.
 pub struct AnswerBody {
@@ -25,6 +27,7 @@ pub struct AnswerBody {
     /// When the whole exchange ends.
     deadline: Instant,
     heard: Instant,
+    pace: Option<Pace>,
 }
 
 enum Source {
@@ -34,20 +37,21 @@ enum Source {
 }
 
 impl AnswerBody {
-    pub(super) fn http1(incoming: Incoming, connection: Box<Http1>, idle: Duration, deadline: Instant) -> AnswerBody {
-        AnswerBody::new(Source::Http1(incoming, connection), idle, deadline)
+    pub(super) fn http1(incoming: Incoming, connection: Box<Http1>, timeouts: &Timeouts, deadline: Instant) -> AnswerBody {
+        AnswerBody::new(Source::Http1(incoming, connection), timeouts, deadline)
     }
 
-    pub(super) fn http2(incoming: Incoming, answer: Http2Answer, idle: Duration, deadline: Instant) -> AnswerBody {
-        AnswerBody::new(Source::Http2(incoming, answer), idle, deadline)
+    pub(super) fn http2(incoming: Incoming, answer: Http2Answer, timeouts: &Timeouts, deadline: Instant) -> AnswerBody {
+        AnswerBody::new(Source::Http2(incoming, answer), timeouts, deadline)
     }
 
-    fn new(source: Source, idle: Duration, deadline: Instant) -> AnswerBody {
+    fn new(source: Source, timeouts: &Timeouts, deadline: Instant) -> AnswerBody {
         let mut body = AnswerBody {
             source,
-            idle,
+            idle: timeouts.idle,
             deadline,
             heard: Instant::now(),
+            pace: timeouts.min_rate.map(Pace::new),
         };
         body.settle();
         body
@@ -73,6 +77,8 @@ impl AnswerBody {
                 TransportFaultKind::TotalTimeout,
                 "the exchange's time was up while its body arrived",
             )
+        } else if now < self.heard + self.idle {
+            TransportFault::new(TransportFaultKind::IdleTimeout, "the body came more slowly than min_rate")
         } else {
             let idle = self.idle;
             TransportFault::new(
@@ -90,7 +96,10 @@ impl Body for AnswerBody {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, TransportFault>>> {
         let this = self.get_mut();
         loop {
-            let expires = this.deadline.min(this.heard + this.idle);
+            let mut expires = this.deadline.min(this.heard + this.idle);
+            if let Some(pace) = &mut this.pace {
+                expires = expires.min(pace.window_ends(Instant::now()));
+            }
             let polled = match &mut this.source {
                 Source::Http1(incoming, connection) => connection.poll_body(incoming, expires, cx),
                 Source::Http2(incoming, answer) => answer.poll_body(incoming, expires, cx),
@@ -106,6 +115,12 @@ impl Body for AnswerBody {
                         return this.fail(fault);
                     }
                     let Ok(data) = frame.into_data() else { continue };
+                    if let Some(pace) = &mut this.pace
+                        && !pace.came(data.len(), this.heard)
+                    {
+                        let fault = this.late(this.heard);
+                        return this.fail(fault);
+                    }
                     this.settle();
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
@@ -113,7 +128,12 @@ impl Body for AnswerBody {
                     return this.fail(TransportFault::of_body(&error));
                 }
                 Poll::Ready(Some(Err(Trouble::Late))) => {
-                    let fault = this.late(Instant::now());
+                    let now = Instant::now();
+                    let silent = this.deadline <= now || this.heard + this.idle <= now;
+                    if !silent && this.pace.as_mut().is_some_and(|pace| pace.look(now)) {
+                        continue;
+                    }
+                    let fault = this.late(now);
                     return this.fail(fault);
                 }
                 Poll::Ready(None) => {

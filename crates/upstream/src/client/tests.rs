@@ -90,6 +90,7 @@ fn timeouts() -> Timeouts {
         first_byte: LONG,
         idle: LONG,
         total: LONG,
+        min_rate: None,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The four clocks of an exchange. Values only; who watches them is `dial`, `http1`, `http2` and `body`.
+//! The clocks of an exchange. Values only; who watches them is `dial`, `http1`, `http2` and `body`.
 
 use std::time::Duration;
 
@@ -14,6 +14,17 @@ pub struct Timeouts {
     /// The whole exchange, over all its attempts. The door takes the `Instant` that this ends at, because only the
     /// caller knows when the exchange began.
     pub total: Duration,
+    /// The slowest that a body may come.
+    pub min_rate: Option<MinRate>,
+}
+
+/// The fewest bytes of a body in each window of time, counted from its head on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinRate {
+    /// How many.
+    pub bytes: u64,
+    /// In which time.
+    pub window: Duration,
 }
 
 impl Default for Timeouts {
@@ -24,6 +35,7 @@ impl Default for Timeouts {
             first_byte: Duration::from_secs(120),
             idle: Duration::from_secs(60),
             total: Duration::from_secs(30 * 60),
+            min_rate: None,
         }
     }
 }

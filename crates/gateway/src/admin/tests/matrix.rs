@@ -118,6 +118,8 @@ fn the_table_of_rights() {
         OS.P....  DELETE /admin/v1/rollbacks/{id}
         OS.PAU.V  GET /admin/v1/routes/{name}/release
         OS.PAU.V  GET /admin/v1/routes/{name}/shadow
+        OS.PAU.V  GET /admin/v1/reliability
+        OS.P....  POST /admin/v1/reliability/override
         O.BP.UTV  GET /admin/v1/spend
         O.B..U..  GET /admin/v1/ledger
         O.B..U..  POST /admin/v1/ledger/verify

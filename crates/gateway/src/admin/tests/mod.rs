@@ -8,6 +8,7 @@ mod login;
 mod matrix;
 mod objects;
 mod over_sockets;
+mod reliability;
 mod reports;
 mod tenants;
 
@@ -22,6 +23,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
+use tollgate_policy::health::Override;
 use tollgate_policy::key::{Pepper, Peppers};
 use tollgate_policy::switches::Switch;
 use tollgate_store::database::audit::Act;
@@ -35,6 +37,7 @@ use super::{Prepared, openapi, prepare, who};
 use crate::control::{Control, Flaw, Refresh, Usage, now_ms};
 use crate::explain::document::{self as explained, Who};
 use crate::explain::{Explanation, Question};
+use crate::reliability::Standing;
 use crate::telemetry::Telemetry;
 use crate::telemetry::logs::{Format, Log};
 use crate::telemetry::metrics::Metrics;
@@ -44,6 +47,8 @@ use crate::telemetry::metrics::Metrics;
 pub(crate) struct Gateway {
     refreshed: AtomicUsize,
     emergencies: AtomicUsize,
+    /// How the breaker of its one deployment is held.
+    held: std::sync::Mutex<Override>,
 }
 
 /// The admin API on a database of its own.
@@ -131,6 +136,20 @@ impl Refresh for Gateway {
 
     fn test_alert(&self) -> BoxFuture<'_, Result<String, String>> {
         Box::pin(async { Ok("https://hooks.example/alerts".into()) })
+    }
+
+    fn reliability(&self) -> Vec<Standing> {
+        vec![Standing {
+            deployment: "acme/large".into(),
+            state: "closed".into(),
+            held: format!("{:?}", *self.held.lock().unwrap()).to_lowercase(),
+            ..Standing::default()
+        }]
+    }
+
+    fn hold(&self, deployment: &str, held: Override) -> Option<Standing> {
+        *self.held.lock().unwrap() = held;
+        (deployment == "acme/large").then(|| self.reliability().remove(0))
     }
 
     fn health(&self) -> Value {

@@ -21,6 +21,7 @@ pub(super) fn check(context: &mut Context<'_>) {
         fallbacks(context, &path, name, route);
         timeouts(context, &path.key("timeouts"), &route.timeouts);
         resorts::check(context, &path, name, route);
+        super::resilience::check(context, &path, route);
         let unnamed: Vec<&str> = [("purpose", &route.purpose), ("owner", &route.owner)]
             .into_iter()
             .filter(|(key, value)| value.as_ref().is_none_or(|text| text.trim().is_empty()) && !context.was_pruned(&path, key))

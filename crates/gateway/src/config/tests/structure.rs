@@ -78,7 +78,7 @@ routes:
     strategy: cheapest
     targets: [{ model: openai/gpt-4o, stage: canary, sticky: user, rollback_if: "x > 1" }]
     shadow: []
-    hedge: {}
+    hedge: { after: p95 }
     breaker: {}
     guardrails: []
     cache: {}

@@ -39,8 +39,8 @@ database: sqlite
 ",
         &expect![[r#"
             3:40 routes.a.strategy: "wieghted" is not one of pinned, weighted, cheapest, fastest, least_busy, rules, complexity; did you mean "weighted"?
-            3:96 routes.a.fallback_on[0]: "timeuot" is not one of unavailable, timeout, rate_limited, context_length, content_policy; did you mean "timeout"?
-            3:105 routes.a.fallback_on[1]: expected one of unavailable, timeout, rate_limited, context_length, content_policy, found a number
+            3:96 routes.a.fallback_on[0]: "timeuot" is not one of unavailable, timeout, rate_limited, context_length, content_policy, invalid_output, over_cost; did you mean "timeout"?
+            3:105 routes.a.fallback_on[1]: expected one of unavailable, timeout, rate_limited, context_length, content_policy, invalid_output, over_cost, found a number
             3:120 routes.a.on_loss: "ignore" is not one of warn, reject, avoid; use warn, reject, avoid
             4:11 database: "sqlite" is not a database; write embedded, postgres://user@host/name or env:DATABASE_URL
         "#]],

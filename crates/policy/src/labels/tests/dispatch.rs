@@ -190,7 +190,7 @@ fn call(world: &World, bits: Bits, (filter, dice): (Filter, &mut Dice), seen: &m
                 fallback_on: &world.on,
                 time_left: Duration::from_secs(60),
             };
-            match retry::next(&Fault::provider(kind, "x"), &standing, dice) {
+            match retry::next(&Fault::provider(kind, "x"), &standing, dice, || true) {
                 Next::Again(_) => {}
                 Next::Advance => continue 'plan,
                 Next::Stop => return,

@@ -226,7 +226,7 @@ fn form(fault: &Fault) -> (u16, &'static str) {
         K::Unprocessable => (422, "invalid_request_error"),
         K::RateLimited => (429, "rate_limit_error"),
         K::Internal => (500, "api_error"),
-        K::Tls | K::BadUpstream | K::Truncated => (502, "api_error"),
+        K::Tls | K::BadUpstream | K::Truncated | K::InvalidOutput => (502, "api_error"),
         K::Upstream => (upstream_status(fault.provider_status), "api_error"),
         K::Unavailable => (503, "api_error"),
         K::Overloaded if fault.origin == Origin::Provider => (529, "overloaded_error"),

@@ -227,7 +227,9 @@ fn form(kind: FaultKind, origin: Origin) -> (u16, &'static str) {
         FaultKind::Unprocessable => (422, INVALID),
         FaultKind::RateLimited => (429, "rate_limit_error"),
         FaultKind::Internal => (500, "api_error"),
-        FaultKind::Tls | FaultKind::BadUpstream | FaultKind::Truncated | FaultKind::Upstream => (502, "api_error"),
+        FaultKind::Tls | FaultKind::BadUpstream | FaultKind::Truncated | FaultKind::InvalidOutput | FaultKind::Upstream => {
+            (502, "api_error")
+        }
         FaultKind::Overloaded | FaultKind::Unavailable => (503, "api_error"),
         FaultKind::Timeout => (504, "api_error"),
     }
