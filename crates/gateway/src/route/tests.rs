@@ -149,7 +149,7 @@ fn a_fallback_that_a_rule_uses_is_tried_once() {
 #[test]
 fn figures_of_a_plan() {
     let calls: u32 = if std::env::var_os("TOLLGATE_FIGURES").is_some() {
-        200_000
+        20_000
     } else {
         100
     };
