@@ -110,7 +110,7 @@ impl Call {
             .map_err(Clone::clone)
     }
 
-    /// The same request without its head: nothing of the caller's headers goes on with it.
+    /// The same request without its head: nothing of the caller's headers goes on with it but the label that they made.
     #[must_use]
     pub fn copy(&self) -> Self {
         Self {
@@ -123,6 +123,7 @@ impl Call {
             label: self.label.clone(),
             parsed: OnceLock::new(),
             found: Found::default(),
+            label: self.label.clone(),
         }
     }
 

@@ -50,8 +50,8 @@ impl From<NoPlan> for Fault {
 /// Makes the plan of a call. Deployments whose breaker is open stay in it, behind the healthy ones.
 ///
 /// # Errors
-/// Forbidden, when nothing is cleared for the call's label, or approved for its risk; Unavailable, when every target is switched off; Lossy or Malformed, when the
-/// route looks at losses.
+/// Forbidden, when nothing is cleared for the call's label, or approved for its risk; Unavailable, when every target is switched off; Lossy
+/// or Malformed, when the route looks at losses.
 pub fn plan(desk: Desk<'_>, pass: &Pass, call: &Call, dice: &mut Dice) -> Result<Plan, NoPlan> {
     let route = pass.route();
     let mut choices = clearance::choices(route, call.label())?;

@@ -158,7 +158,10 @@ pub fn capture(desk: Desk<'_>, route: &Route, call: &Call, mut dice: Dice) -> Op
     let (mut shadows, high) = (Vec::new(), crate::release::risk(route, call));
     for shadow in drawn {
         let target = shadow.route.targets().first();
-        let refused = target.and_then(|target| refusal_of(target, high));
+        let cleared = target.is_some_and(|target| call.may_go_to(&target.clearance).is_ok());
+        let refused = target
+            .and_then(|target| refusal_of(target, high))
+            .or((!cleared).then_some("not_cleared"));
         if let Some(why) = refused {
             to.shadows.count(&shadow.place, &format!("skipped.{why}"));
         } else if BODY_BYTES_MAX < call.body.len() {

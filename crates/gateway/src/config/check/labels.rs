@@ -26,6 +26,10 @@ pub(super) fn check(context: &mut Context<'_>) {
         for (index, fallback) in route.fallbacks.iter().enumerate() {
             cleared(context, &clearances, (&path.key("fallbacks").index(index), fallback), &label);
         }
+        for (index, shadow) in route.shadow.iter().enumerate() {
+            let path = path.key("shadow").index(index).key("model");
+            cleared(context, &clearances, (&path, &shadow.model), &label);
+        }
         if let Some(OnExceed::Map(map)) = &route.on_limit {
             for (index, substitute) in map.downgrade.iter().flatten().enumerate() {
                 let path = path.key("on_limit").key("downgrade").index(index);

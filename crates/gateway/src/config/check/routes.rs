@@ -53,10 +53,6 @@ fn targets(context: &mut Context<'_>, path: &Path, route: &Route, tiered: bool) 
     if tiered {
         return;
     }
-    if route.targets.is_empty() && !context.was_pruned(path, "targets") {
-        context.error(path, "\"targets\" is missing", "add targets: [{ model: openai/gpt-4o }]");
-        return;
-    }
     if !context.document.is_whole(&list) || context.was_pruned(path, "strategy") {
         return;
     }

@@ -138,6 +138,8 @@ routes:
             17:27 routes.high.fallbacks[1]: "gone" is retired and not called any more; name another model
             18:23 routes.high.shadow[0].model: "openai/n" is proposed, and the route's risk is high; have it approved, or name another model
             19:42 routes.strange.risk: "enormous" is not one of low, medium, high; use low, medium, high
+            20:104 routes.tiered.tiers.complex[0]: "new" is proposed, and the route's risk is high; have it approved, or name another model
+            21:79 routes.ruled.rules[0].use[0]: "old" is deprecated, and the route's risk is high; name another model
         "#]],
     );
 }
