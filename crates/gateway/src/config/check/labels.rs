@@ -36,6 +36,16 @@ pub(super) fn check(context: &mut Context<'_>) {
                 cleared(context, &clearances, (&path, substitute), &label);
             }
         }
+        for (index, rule) in route.rules.iter().enumerate() {
+            // A rule that asks for the label may be for less than all of it; calls are held to their own label all the same.
+            if rule.when.as_deref().is_some_and(speaks_of_label) {
+                continue;
+            }
+            for (at, model) in rule.models.iter().enumerate() {
+                let path = path.key("rules").index(index).key("use").index(at);
+                cleared(context, &clearances, (&path, model), &label);
+            }
+        }
         last_resorts(context, &clearances, (&path.key("last_resort"), route), &label);
     }
     substitutes(context, &clearances);
@@ -87,6 +97,12 @@ fn cleared(context: &mut Context<'_>, clearances: &Clearances, (path, model): (&
     context.error(path, reason, remedy);
 }
 
+fn speaks_of_label(condition: &str) -> bool {
+    condition
+        .split(|sign: char| !sign.is_alphanumeric() && sign != '_')
+        .any(|word| word == "label")
+}
+
 /// A route that is a last resort of another carries what that one does.
 fn last_resorts(context: &mut Context<'_>, clearances: &Clearances, (list, route): (&Path, &raw::Route), label: &Label) {
     let raw = context.raw;
@@ -99,7 +115,10 @@ fn last_resorts(context: &mut Context<'_>, clearances: &Clearances, (list, route
             // Then that route is checked by its own.
             Some(own) => label.within(&labels::label(own)).is_err(),
             None => {
-                let models = other.targets.iter().map(|target| &target.model).chain(&other.fallbacks);
+                let targets = other.targets.iter().map(|target| &target.model);
+                let models = targets
+                    .chain(&other.fallbacks)
+                    .chain(other.rules.iter().flat_map(|rule| &rule.models));
                 let mut clearances = models.filter_map(|model| clearance_of(context, clearances, model));
                 clearances.any(|(_, clearance)| label.flows_to(&clearance).is_err())
             }

@@ -94,6 +94,28 @@ models: { big: { provider: anthropic }, fast: { provider: openai } }
 }
 
 #[test]
+fn rules_lead_to_what_is_cleared_unless_they_ask_for_the_label() {
+    check_part(
+        r#"routes:
+  ruled:
+    purpose: p
+    owner: o
+    label: restricted
+    strategy: rules
+    rules:
+      - { when: label == "restricted" || stream, use: [big] }
+      - { when: input_tokens < 400, use: [big, fast-llama] }
+      - { use: [openai/gpt-4o] }
+"#,
+        &expect![[r#"
+            9:43 routes.ruled.rules[1].use[0]: "big" is not cleared for the route's label, restricted: it is cleared up to confidential; say under providers.anthropic.clearance that it is, where it is; else remove it, or lower the label
+            9:48 routes.ruled.rules[1].use[1]: "fast-llama" is not cleared for the route's label, restricted: it is cleared up to confidential; say under providers.openai.clearance that it is, where it is; else remove it, or lower the label
+            10:17 routes.ruled.rules[2].use[0]: "openai/gpt-4o" is not cleared for the route's label, restricted: it is cleared up to confidential; say under providers.openai.clearance that it is, where it is; else remove it, or lower the label
+        "#]],
+    );
+}
+
+#[test]
 fn a_clearance_that_cannot_be_read_is_told_once() {
     check(
         "providers:
