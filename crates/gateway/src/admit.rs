@@ -3,6 +3,7 @@
 
 mod aside;
 mod ask;
+mod dear;
 mod demand;
 mod look;
 mod queue;
