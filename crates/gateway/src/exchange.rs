@@ -25,12 +25,13 @@ use crate::config::snapshot::Snapshot;
 use crate::declassify::Declassifications;
 use crate::idempotency::{Claimed, Replays};
 use crate::ingress::{self, Door};
+use crate::overload::{Asks, Pressure, Valve};
 use crate::record::{Draft, Outcome};
 use crate::resort::{self, Stranded};
 use crate::switchboard::Switchboard;
 use crate::tail::{AnswerBody, Drains, Ending};
 use crate::telemetry::Telemetry;
-use crate::{explain, identify, loops, reply, route, shadow};
+use crate::{explain, facts, identify, loops, reply, route, shadow};
 
 /// What all exchanges share.
 pub struct Shared {
@@ -40,6 +41,8 @@ pub struct Shared {
     pub books: Arc<Books>,
     /// The kill switches that are on.
     pub switches: Switchboard,
+    /// How much more the process can take.
+    pub pressure: Pressure,
     /// Where records go.
     pub telemetry: Arc<Telemetry>,
     /// Calls that were sent with an idempotency key.
@@ -56,6 +59,7 @@ pub struct Gateway {
     shared: Arc<Shared>,
     client: Client,
     drains: Drains,
+    valve: Arc<Valve>,
 }
 
 /// A caller's request and where it came from.
@@ -71,13 +75,25 @@ impl Gateway {
     #[must_use]
     pub fn new(shared: Arc<Shared>, client: Client, tasks: TaskTracker) -> Self {
         let drains = Drains::new(tasks, Arc::clone(&shared.drains));
-        Self { shared, client, drains }
+        let valve = Arc::default();
+        Self {
+            shared,
+            client,
+            drains,
+            valve,
+        }
     }
 
     /// The connections to the providers.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// What turns calls away when this worker has too many.
+    #[must_use]
+    pub fn valve(&self) -> &Arc<Valve> {
+        &self.valve
     }
 
     /// Answers one request; whatever happens, with an answer in the caller's dialect and with a record.
@@ -142,6 +158,14 @@ impl Gateway {
         draft.caller(&caller);
         let switches = &self.shared.switches;
         admit::switched(&switches.load(), &caller.subject())?;
+        let asks = Asks {
+            priority: facts::priority_of(&head.headers).min(caller.priority_max()),
+            open: self.shared.telemetry.metrics.open_exchanges.get(),
+            now,
+        };
+        self.valve.admit(&self.shared.pressure, asks).inspect_err(|_| {
+            self.shared.telemetry.metrics.turned_away.inc();
+        })?; // before anything of it is read
         let mut call = ingress::read(door, operation, (head, body), caller.label().clone(), config.body_bytes_max).await?; // bytes, dialect, envelope
         draft.asked(&call);
         match self.shared.replays.claim(&caller, &call, now.instant)? {
@@ -205,7 +229,10 @@ async fn answered(door: Door, answer: Answer, mut ending: Ending, drains: &Drain
     {
         durable.await;
     }
-    if let Answer::Whole(bytes) = &answer {
+    // What only stood in for an answer is not what the caller gets when it asks once more.
+    if let Answer::Whole(bytes) = &answer
+        && draft.record().stand_in.is_none()
+    {
         draft.answered(bytes);
     }
     let headers = reply::facts(draft.record());

@@ -54,7 +54,13 @@ fn header<'a>(call: &'a Call, name: &'static str) -> &'a str {
 /// How urgent its caller says a call is, from 0 to 9: among the calls of its own team.
 #[must_use]
 pub fn priority(call: &Call) -> u8 {
-    let header = call.headers.get("x-tollgate-priority").and_then(|value| value.to_str().ok());
+    priority_of(&call.headers)
+}
+
+/// The same, by the head alone.
+#[must_use]
+pub fn priority_of(headers: &HeaderMap) -> u8 {
+    let header = headers.get("x-tollgate-priority").and_then(|value| value.to_str().ok());
     header
         .and_then(|text| text.parse().ok())
         .filter(|priority| *priority <= 9)

@@ -22,6 +22,7 @@ pub mod ingress;
 pub mod ledger;
 pub mod live;
 pub mod loops;
+pub mod overload;
 pub mod record;
 pub mod refusal;
 pub mod release;

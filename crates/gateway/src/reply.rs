@@ -143,7 +143,9 @@ pub fn fault(status: u16, body: Bytes, fault: &Fault, ending: Ending, headers: H
 fn advice(fault: &Fault, attempts: Option<&HeaderValue>) -> Option<&'static str> {
     let tried = attempts.and_then(|value| value.to_str().ok()?.parse::<u32>().ok()).unwrap_or(0);
     match (fault.origin, fault.retry, fault.kind) {
-        (Origin::Gateway, _, FaultKind::Unavailable) | (Origin::Gateway, Retry::Same, FaultKind::RateLimited) => Some("true"),
+        (Origin::Gateway, _, FaultKind::Unavailable | FaultKind::Overloaded) | (Origin::Gateway, Retry::Same, FaultKind::RateLimited) => {
+            Some("true")
+        }
         (_, Retry::Never, _) | (Origin::Provider, Retry::Other, _) => Some("false"),
         _ if tried > 1 => Some("false"),
         _ => None,

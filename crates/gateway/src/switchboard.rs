@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::os::unix::fs::MetadataExt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::sync::futures::OwnedNotified;
 use tokio_util::sync::CancellationToken;
 use tollgate_policy::switches::{Subject, Switches};
 use tollgate_store::files::DataDir;
-use tollgate_wire::fault::Fault;
+use tollgate_wire::fault::{Fault, FaultKind, Retry};
 
 use crate::admit::blocked;
 use crate::config::snapshot::Route;
@@ -36,6 +36,8 @@ struct Board {
     layers: Mutex<[Switches; 2]>,
     /// Both together.
     switches: ArcSwap<Switches>,
+    /// The process ends now, and every exchange with it.
+    closing: AtomicBool,
     /// How often they were changed.
     changes: AtomicU64,
     bell: Arc<Notify>,
@@ -97,6 +99,7 @@ impl Switchboard {
         Self(Arc::new(Board {
             layers: Mutex::new([switches.clone(), Switches::default()]),
             switches: ArcSwap::from_pointee(switches),
+            closing: AtomicBool::new(false),
             changes: AtomicU64::new(0),
             bell: Arc::default(),
         }))
@@ -142,6 +145,19 @@ impl Switchboard {
         self.0.changes.fetch_add(1, Ordering::Release);
         self.0.bell.notify_waiters();
         true
+    }
+
+    /// The process ends now: every exchange that is under way is told so, and ends.
+    pub fn close(&self) {
+        self.0.closing.store(true, Ordering::Release);
+        self.0.changes.fetch_add(1, Ordering::Release);
+        self.0.bell.notify_waiters();
+    }
+
+    /// The process ends now.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
     }
 
     /// A look-out for one exchange.
@@ -199,6 +215,17 @@ impl Switchboard {
     }
 }
 
+/// What those are told whom the end of the process breaks off.
+#[must_use]
+pub fn closing() -> Fault {
+    let message = "this gateway is being shut down, and the time for open calls is over; try again";
+    let mut fault = Fault::gateway(FaultKind::Unavailable, message).with_code("shutting_down");
+    // Here nothing else is tried.
+    fault.retry = Retry::Never;
+    fault.retry_after = Some(Duration::from_secs(1));
+    fault
+}
+
 impl Watch {
     /// Looks anew, for another exchange.
     pub fn look_again(&mut self) {
@@ -226,6 +253,9 @@ impl Watch {
         self.waiting = Some((bell, cx.waker().clone()));
         // Behind the bell: a change that is not seen here rings.
         self.looked = Some(changes());
+        if board.closing.load(Ordering::Acquire) {
+            return Poll::Ready(closing());
+        }
         let switches = board.switches.load();
         if !switches.any_aborting() {
             return Poll::Pending;

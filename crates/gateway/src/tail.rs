@@ -129,6 +129,8 @@ impl Drop for Ending {
     fn drop(&mut self) {
         if !self.closed && self.draft.deadline().is_some_and(|deadline| deadline <= clock::instant()) {
             self.draft.fail(&untaken());
+        } else if !self.closed && self.switches.is_closing() {
+            self.draft.fail(&switchboard::closing());
         } else if !self.closed
             && let Some(switch) = self.subject().and_then(|subject| self.switches.load().aborting(&subject).cloned())
         {

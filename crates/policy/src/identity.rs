@@ -89,6 +89,8 @@ pub struct VirtualKey {
     pub allowed: Allowed,
     /// How many calls it may have at one time.
     pub max_concurrency: Option<u32>,
+    /// The highest priority, 0 to 9, that its calls have over those of others when the process cannot serve all.
+    pub priority_max: u8,
     /// The lowest label of what is sent with it.
     pub label: Label,
     /// The highest label of what may be sent with it; `None`: any.

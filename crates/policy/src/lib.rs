@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod limits;
 pub mod loops;
 pub mod money;
+pub mod overload;
 pub mod patterns;
 pub mod plan;
 pub mod prices;

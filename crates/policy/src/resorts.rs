@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tollgate_wire::fault::{Fault, FaultKind, Origin};
+use tollgate_wire::fault::{Fault, FaultKind, Origin, Retry};
 
 use crate::retry::Trigger;
 
@@ -42,7 +42,10 @@ pub fn applies(fault: &Fault) -> bool {
     match fault.origin {
         Origin::Client => false,
         Origin::Provider => Trigger::of(fault).is_some(),
-        Origin::Gateway => matches!(fault.kind, FaultKind::Unavailable | FaultKind::RateLimited | FaultKind::Timeout),
+        Origin::Gateway => {
+            // What no retry helps is a decision of ours: a switch, or the end of the process.
+            fault.retry != Retry::Never && matches!(fault.kind, FaultKind::Unavailable | FaultKind::RateLimited | FaultKind::Timeout)
+        }
     }
 }
 
@@ -69,7 +72,11 @@ mod tests {
             (Origin::Client, K::Lossy, false),
         ];
         for (origin, kind, expected) in rows {
-            assert_eq!(applies(&Fault::new(kind, origin, "x")), expected, "{origin:?} {kind:?}");
+            let mut fault = Fault::new(kind, origin, "x");
+            fault.retry = Retry::Same;
+            assert_eq!(applies(&fault), expected, "{origin:?} {kind:?}");
+            fault.retry = Retry::Never;
+            assert_eq!(applies(&fault), expected && origin == Origin::Provider, "{origin:?} {kind:?}");
         }
     }
 }

@@ -55,6 +55,9 @@ pub(crate) struct KeyBody {
     scopes: Option<Vec<String>>,
     /// Requests at once.
     max_concurrency: Option<u32>,
+    /// The highest priority, 0 to 9, that its calls have over those of others when the gateway cannot serve all.
+    #[serde(default)]
+    priority_max: u8,
     /// The lowest label of what is sent with it, such as `confidential` or `confidential; compartments=hr; regions=eu`; none: its team's.
     label: Option<String>,
     /// The highest label of what may be sent with it; none: any.
@@ -185,6 +188,9 @@ fn check_plain(input: &KeyBody) -> Result<(), Problem> {
             &format!("{scope:?} is not known"),
             "see GOVERNANCE section 2 for the list, such as chat",
         );
+    }
+    if input.priority_max > 9 {
+        return ill("priority_max", "is not a priority", "give a number from 0 to 9");
     }
     if input.max_concurrency == Some(0) {
         return ill(

@@ -24,6 +24,8 @@ use crate::declassify::Declassifications;
 use crate::exchange::Shared;
 use crate::explain::keep::Decisions;
 use crate::ledger;
+use crate::overload::Pressure;
+use crate::overload::memory::Bound;
 use crate::server::{Server, ServerSettings, listen};
 use crate::switchboard::Switchboard;
 use crate::tail::Drains;
@@ -109,6 +111,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         config: ArcSwap::from_pointee(snapshot),
         books: Arc::clone(&opened.books),
         switches: Switchboard::new(switches),
+        pressure: Pressure::new(&start.raw.server.overload),
         telemetry: Arc::clone(&telemetry),
         replays: Arc::default(),
         declassifications: Declassifications::new(Some(opened.database.clone())),
@@ -116,6 +119,8 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
     });
     let current = Current::new(Arc::clone(&shared), start.surroundings, start.raw.clone(), opened.stored);
     let background = Background::start(&runtime, &current, &opened.database, &start.data)?;
+    let own = start.raw.server.overload.memory.map(raw::Size::bytes);
+    background.watch_memory(&runtime, Bound::find(Path::new("/"), own), &shared);
     let server = serve(&start.raw, arguments, &shared)?;
     let admin_listener = bound(arguments.admin_listen.unwrap_or(start.raw.admin.listen.get()), "admin.listen")?;
     let control = Some(Arc::clone(&background.control));

@@ -119,6 +119,7 @@ fn virtual_key(
         expires_at: key.expires.as_ref().map(seconds),
         disabled: key.disabled,
         max_concurrency: key.concurrent,
+        priority_max: key.priority_max,
         label: key.label.as_ref().map(labels::label).unwrap_or_default(),
         max_label: key.max_label.as_ref().map(labels::label),
         allowed: Allowed {

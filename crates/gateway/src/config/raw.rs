@@ -18,6 +18,7 @@ mod callers;
 mod labels;
 pub(super) mod release;
 mod resilience;
+mod overload;
 mod resorts;
 mod router;
 mod routing;
@@ -27,6 +28,7 @@ pub use callers::{Claims, Issuer, Scope, User};
 pub use labels::{Clearance, ClearanceMap, Feature, Label, LabelMap, Level};
 pub use release::{Compare, LoopAction, OnLoop, Reviewers, Risk, Shadow, Stage, Status};
 pub use resilience::{Breaker, FallbackOn, Hedge, Retry, Timeouts};
+pub use overload::Overload;
 pub use resorts::{LastResort, LastResorts, Reduce};
 pub use router::{Router, Tiers};
 pub use routing::{Rule, Sticky};
@@ -163,6 +165,8 @@ pub struct Server {
     pub drain_delay: Period,
     /// How long open exchanges may still run after that. From 0s to 24h.
     pub drain: Period,
+    /// When new calls are turned away so that the others are served in time.
+    pub overload: Overload,
     /// Worker threads; as many as there are cores when absent.
     #[schemars(range(min = 1, max = 1024))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,6 +179,7 @@ impl Default for Server {
             max_body: Size::mebibytes(32),
             drain_delay: Period::seconds(0),
             drain: Period::seconds(600),
+            overload: Overload::default(),
             workers: None,
         }
     }
@@ -517,4 +522,9 @@ pub struct Key {
     /// The highest label of what is sent with it; any when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_label: Option<Label>,
+    /// The highest `x-tollgate-priority`, 0 to 9, that counts over other callers when the process cannot serve all; from 8 on a call is
+    /// critical: some room is kept for those, and only want of places or memory turns one away. Without it the header orders the calls of the key's own team only.
+    #[serde(default)]
+    #[schemars(range(max = 9))]
+    pub priority_max: u8,
 }

@@ -160,6 +160,7 @@ pub fn key(id: &str, key: &objects::Key, team: Arc<Team>, user: Option<Arc<User>
             ..Allowed::default()
         },
         max_concurrency: key.max_concurrency,
+        priority_max: key.priority_max,
         label: floor(key.label.as_deref()),
         // One that cannot be read lets only what is public go.
         max_label: key.max_label.as_deref().map(|text| Label::parse(text).unwrap_or_default()),

@@ -210,6 +210,15 @@ impl Caller {
         }
     }
 
+    /// The highest priority that its calls have over those of others.
+    #[must_use]
+    pub fn priority_max(&self) -> u8 {
+        match &self.principal {
+            Principal::Key(key) => key.priority_max,
+            Principal::Token(_) => 0,
+        }
+    }
+
     /// The label of what is sent, as far as credential, feature and headers say. The call's own is [`crate::ingress::Call::label`].
     #[must_use]
     pub fn label(&self) -> &Label {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tollgate_policy::plan::Plan;
 use tollgate_wire::event::Event;
-use tollgate_wire::fault::{Fault, FaultKind};
+use tollgate_wire::fault::{Fault, FaultKind, Origin};
 use tollgate_wire::loss::Loss;
 
 use super::words::{finish_name, kind_name, origin_name};
@@ -426,13 +426,14 @@ impl Draft {
 /// it had taken and of which the answer did not come, or not whole.
 fn may_be_billed(fault: &Fault) -> bool {
     let taken = fault.provider_status.is_none_or(|status| status < 300);
-    // Forbidden without the provider's word: a kill switch ended it while it was under way.
+    // Forbidden without the provider's word: a kill switch ended it while it was under way; unavailable by our own: the process did.
     use FaultKind as K;
-    taken
-        && matches!(
-            fault.kind,
-            K::Timeout | K::Truncated | K::BadUpstream | K::InvalidOutput | K::Forbidden
-        )
+    let ended_by_us = fault.origin == Origin::Gateway && fault.kind == K::Unavailable;
+    let broken_off = matches!(
+        fault.kind,
+        K::Timeout | K::Truncated | K::BadUpstream | K::InvalidOutput | K::Forbidden
+    );
+    taken && (ended_by_us || broken_off)
 }
 
 /// The first characters of a text.

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
+use tollgate_policy::overload::Memory;
 
 use super::State;
 use super::overdue::{Exchanges, Going, within};
@@ -49,14 +50,17 @@ pub(super) async fn serve(stream: TcpStream, from: SocketAddr, gateway: Gateway,
     let service = service_fn(|http: Request<Incoming>| {
         let (gateway, going) = (gateway.clone(), exchanges.begin());
         let draining = state.is_draining();
+        let spare = state.shared.pressure.memory() != Memory::Enough;
         async move {
             let ambiguous = ambiguous(http.version(), http.headers()).is_some();
+            // Where memory is short, a connection does not outlive its exchange.
+            let last = spare && http.version() < http::Version::HTTP_2;
             let mut response = match health(http.uri().path(), draining) {
                 Some(response) => response,
                 // Behind a pointer: this future is moved into hyper and polled in there, and the walk is kilobytes.
                 None => Box::pin(gateway.answer(Call { http, from: from.ip() })).await,
             };
-            if ambiguous {
+            if ambiguous || last {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             going.answered(response.body().deadline(), response.body().aim());

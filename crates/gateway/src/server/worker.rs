@@ -17,6 +17,8 @@ use crate::exchange::Gateway;
 
 /// Connections on their way to a worker.
 const HANDED_CONNECTIONS_MAX: usize = 1024;
+/// How long those may take to hear that their time is over who are still here then.
+const LAST_WORDS: Duration = Duration::from_millis(700);
 /// How long the connections to the providers may take to close.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
 
@@ -65,6 +67,8 @@ async fn serve(mut handed: Receiver<(TcpStream, SocketAddr)>, open: Arc<AtomicUs
         Client::new(ClientSettings::new(tls)),
         connections.clone(),
     );
+    let measuring = Arc::clone(gateway.valve()).measure(Arc::clone(&state.shared), state.stop.clone());
+    connections.spawn(measuring);
     while let Some(Some((stream, from))) = state.stop.run_until_cancelled(handed.recv()).await {
         let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
             open.fetch_sub(1, Ordering::Relaxed);
@@ -82,6 +86,10 @@ async fn serve(mut handed: Receiver<(TcpStream, SocketAddr)>, open: Arc<AtomicUs
     }
     connections.close();
     let drained = tokio::time::timeout(state.drain, connections.wait());
-    let _ = state.cut.run_until_cancelled(drained).await;
+    if !matches!(state.cut.run_until_cancelled(drained).await, Some(Ok(()))) {
+        // Nobody is cut off without a word (FAULTS F39).
+        state.shared.switches.close();
+        let _ = tokio::time::timeout(LAST_WORDS, connections.wait()).await;
+    }
     gateway.client().close(CLOSE_GRACE).await;
 }

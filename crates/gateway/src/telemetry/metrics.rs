@@ -117,6 +117,8 @@ pub struct Metrics {
     pub config_current: Gauge<i64, AtomicI64>,
     /// Exchanges that ended in a panic of ours.
     pub panics: Counter,
+    /// Calls that were turned away because there were too many.
+    pub turned_away: Counter,
     cost: Counters<RouteLabels>,
     overruns: Counter,
     unwritten: Counter,
@@ -159,6 +161,7 @@ impl Default for Metrics {
             config_refusals: Counter::default(),
             config_current: Gauge::default(),
             panics: Counter::default(),
+            turned_away: Counter::default(),
             cost: Family::default(),
             overruns: Counter::default(),
             unwritten: Counter::default(),
@@ -229,6 +232,11 @@ impl Metrics {
             self.config_current.clone(),
         );
         r.register("panics", "Exchanges ended by a fault of ours", self.panics.clone());
+        r.register(
+            "turned_away",
+            "Calls turned away because there were too many",
+            self.turned_away.clone(),
+        );
         r.register("cost_nano_usd", "What exchanges cost, in nano-USD", self.cost.clone());
         r.register("overruns", "Exchanges that cost more than was held for them", self.overruns.clone());
         r.register(

@@ -120,6 +120,7 @@ async fn keys_that_make_no_sense_are_refused_with_the_place() {
         ("label", json!("secret")),
         ("max_label", json!("public; regions=EU")),
         ("max_concurrency", json!(0)),
+        ("priority_max", json!(10)),
         ("routes", json!([""])),
         ("models", json!(["x".repeat(257)])),
     ];

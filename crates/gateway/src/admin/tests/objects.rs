@@ -17,7 +17,7 @@ fn bodies() -> Vec<(&'static str, Value)> {
         (
             "keys",
             json!({"name": "one", "team": "t", "user": null, "features": ["x"], "not_before_s": 1, "expires_s": 4_102_444_800_u64,
-                "disabled": false, "networks": ["10.0.0.0/8"], "routes": ["*"], "models": null, "scopes": ["chat"], "max_concurrency": 3,
+                "disabled": false, "networks": ["10.0.0.0/8"], "routes": ["*"], "models": null, "scopes": ["chat"], "max_concurrency": 3, "priority_max": 9,
                 "label": "internal", "max_label": "restricted; compartments=hr"}),
         ),
         ("limits", json!({"name": "one", "per": ["user"], "requests": "10/hour"})),

@@ -21,9 +21,11 @@ use crate::alerts::{self, Courier};
 use crate::clock;
 use crate::config::current::Current;
 use crate::control::{Control, Refresh, audit_signer};
+use crate::exchange::Shared;
 use crate::explain::keep::Decisions;
 use crate::ledger::{self, Shipper};
 use crate::live::Live;
+use crate::overload::memory::{self, Bound};
 use crate::release::Keeper;
 use crate::shadow::Runner;
 use crate::telemetry::Telemetry;
@@ -128,6 +130,14 @@ impl Background {
             ending,
             client,
         })
+    }
+
+    /// Watches how much memory there is, where there is a bound.
+    pub(super) fn watch_memory(&self, runtime: &Runtime, bound: Option<Bound>, shared: &Arc<Shared>) {
+        if let Some(bound) = bound {
+            let following = memory::follow(bound, Arc::clone(shared), self.ending.clone());
+            self.tasks.spawn_on(following, runtime.handle());
+        }
     }
 
     /// Ends it; what is in the journal reaches the database, if that answers.

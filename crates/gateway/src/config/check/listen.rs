@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::super::document::Path;
 use super::Context;
 
+/// Less than what any process takes that has started.
+const MEMORY_BYTES_MIN: u64 = 16 << 20;
 /// The longest time for a load balancer to notice.
 const DRAIN_DELAY_MAX: Duration = Duration::from_secs(300);
 /// The longest time for open exchanges.
@@ -53,6 +55,12 @@ pub(super) fn check(context: &mut Context<'_>) {
             format!("{} is out of range", context.raw.server.max_body),
             "use 1KiB to 1GiB",
         );
+    }
+    if let Some(memory) = context.raw.server.overload.memory
+        && memory.bytes() < MEMORY_BYTES_MIN
+    {
+        let path = server.key("overload").key("memory");
+        context.error(&path, format!("{memory} is out of range"), "use 16MiB or more");
     }
     for (key, period, max, range) in [
         ("drain_delay", context.raw.server.drain_delay, DRAIN_DELAY_MAX, "0s to 5m"),

@@ -93,6 +93,9 @@ pub struct Key {
     pub scopes: Option<Vec<String>>,
     /// Requests at once.
     pub max_concurrency: Option<u32>,
+    /// The highest priority that its calls have over those of others.
+    #[serde(default)]
+    pub priority_max: u8,
     /// The lowest label of what is sent with it.
     pub label: Option<String>,
     /// The highest label of what is sent with it.
