@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tollgate_policy::plan::Dice;
+use tollgate_store::database::Database;
 use tollgate_upstream::client::Client;
 use tollgate_wire::fault::{Fault, FaultKind};
 
@@ -24,6 +25,7 @@ use crate::clock::{self, Now};
 use crate::config::snapshot::Snapshot;
 use crate::declassify::Declassifications;
 use crate::idempotency::{Claimed, Replays};
+use crate::identify::Caller;
 use crate::ingress::{self, Door};
 use crate::overload::{Asks, Pressure, Valve};
 use crate::record::{Draft, Outcome};
@@ -31,7 +33,7 @@ use crate::resort::{self, Stranded};
 use crate::switchboard::Switchboard;
 use crate::tail::{AnswerBody, Drains, Ending};
 use crate::telemetry::Telemetry;
-use crate::{explain, facts, identify, loops, reply, route, shadow};
+use crate::{explain, facts, identify, loops, reply, review, route, shadow};
 
 /// What all exchanges share.
 pub struct Shared {
@@ -41,6 +43,8 @@ pub struct Shared {
     pub books: Arc<Books>,
     /// The kill switches that are on.
     pub switches: Switchboard,
+    /// Durable state: no request waits for it, but for reviews.
+    pub database: Database,
     /// How much more the process can take.
     pub pressure: Pressure,
     /// Where records go.
@@ -109,7 +113,11 @@ impl Gateway {
         let mut ending = Ending::begin(draft, Arc::clone(&self.shared.telemetry), self.shared.switches.clone());
         let mut dice = Dice::new(seed);
         // Pinned here, not handed to a function that would keep a second copy of it.
-        let walked = if explains {
+        let walked = if let Some(id) = review::id_of(call.http.uri().path()) {
+            let id = id.to_owned();
+            let mut walk = Box::pin(self.reviewed(id, call, now, ending.draft(), &mut dice));
+            poll_fn(|cx| caught(|| walk.as_mut().poll(cx)).map_or(Poll::Ready(None), |poll| poll.map(Some))).await
+        } else if explains {
             let mut walk = Box::pin(explain::answer((&self.shared, &self.client), call, now, ending.draft()));
             poll_fn(|cx| caught(|| walk.as_mut().poll(cx)).map_or(Poll::Ready(None), |poll| poll.map(Some))).await
         } else {
@@ -173,42 +181,52 @@ impl Gateway {
             Some(Claimed::First(claim)) => draft.claims(claim),
             None => {}
         }
+        self.proceed((&config, &caller), &mut call, now, draft, dice).await
+    }
+
+    /// The stages of a call that has been read.
+    async fn proceed(
+        &self,
+        (config, caller): (&Snapshot, &Caller),
+        call: &mut ingress::Call,
+        now: Now,
+        draft: &mut Draft,
+        dice: &mut Dice,
+    ) -> Result<Answer, Fault> {
+        let switches = &self.shared.switches;
         let desk = Desk {
-            config: &config,
+            config,
             books: &self.shared.books,
             switches,
-            caller: &caller,
+            caller,
             now,
         };
-        let pass = admit::enter(desk, &call, draft).await?; // kill switches, rights, request rates, concurrency
+        let pass = admit::enter(desk, call, draft).await?; // kill switches, rights, request rates, concurrency
         draft.admitted(pass.route());
-        loops::check(desk, pass.route(), &call)?; // of routes that ask for it
-        let plan = route::plan(desk, &pass, &call, dice); // ordered attempts; pure
-        let plan = plan.map_err(|none| draft.undecided(pass.route(), none, &call))?;
+        loops::check(desk, pass.route(), call)?; // of routes that ask for it
+        let plan = route::plan(desk, &pass, call, dice); // ordered attempts; pure
+        let plan = plan.map_err(|none| draft.undecided(pass.route(), none, call))?;
         draft.planned(&plan);
-        draft.decided(pass.route(), &plan, &call);
+        draft.decided(pass.route(), &plan, call);
         if let Some(lowered) = caller.lowered() {
-            let (log, about) = (&self.shared.declassifications, (&call, &**pass.route()));
-            Box::pin(log.written(&caller, about, lowered, &draft.record().request_id)).await?;
+            let (log, about) = (&self.shared.declassifications, (call, &**pass.route()));
+            Box::pin(log.written(caller, about, lowered, &draft.record().request_id)).await?;
             self.shared.telemetry.metrics.labels_lowered.inc();
         }
         let resorts = (!pass.route().resorts.is_empty()).then(|| Arc::clone(pass.route()));
-        let (leave, grant) = admit::reserve(desk, pass, plan, &mut call, draft).await?; // tokens and money, every scope at once
+        let (leave, grant) = admit::reserve(desk, pass, plan, call, draft).await?; // tokens and money, every scope at once
         draft.settled_on(leave.route(), leave.plan());
         draft.granted(grant);
-        draft.captured(shadow::capture(desk, leave.route(), &call, dice.clone())); // of routes with shadows
-        let order = Order {
-            leave: &leave,
-            desk,
-            call: &call,
-        };
+        draft.captured(shadow::capture(desk, leave.route(), call, dice.clone())); // of routes with shadows
+        let order = Order { leave: &leave, desk, call };
         let answer = call::send(&self.client, order, draft, dice).await; // per attempt: hold → translate → sign → send → look
         match (answer, resorts) {
             (Err(fault), Some(route)) => {
                 let stranded = Stranded {
                     client: &self.client,
+                    database: &self.shared.database,
                     desk,
-                    call: &mut call,
+                    call,
                     draft,
                     dice,
                 };
@@ -216,6 +234,33 @@ impl Gateway {
             }
             (answer, _) => answer,
         }
+    }
+
+    /// How a review stands; and where a person has approved the request, its answer.
+    async fn reviewed(&self, id: String, call: Call, now: Now, draft: &mut Draft, dice: &mut Dice) -> Result<Answer, Fault> {
+        let config = self.shared.config.load_full();
+        draft.record_mut().config = Arc::clone(&config.revision);
+        let doors = identify::Doors {
+            directory: &config.directory,
+            issuers: &config.issuers,
+            client: &self.client,
+        };
+        let (head, _) = call.http.into_parts();
+        let caller = Arc::new(identify::caller(doors, &head.headers, call.from, now).await?);
+        draft.caller(&caller);
+        admit::switched(&self.shared.switches.load(), &caller.subject())?;
+        let asked = review::Asked {
+            database: &self.shared.database,
+            caller: &caller,
+            now,
+        };
+        let mut kept = match asked.standing((&id, &head), draft).await? {
+            review::Standing::Told(bytes) => return Ok(Answer::Whole(bytes)),
+            review::Standing::Approved(kept) => kept,
+        };
+        draft.asked(&kept);
+        let answer = self.proceed((&config, &caller), &mut kept, now, draft, dice).await;
+        asked.sent(&id, answer).await
     }
 }
 
@@ -237,6 +282,11 @@ async fn answered(door: Door, answer: Answer, mut ending: Ending, drains: &Drain
     }
     let headers = reply::facts(draft.record());
     let wants_stream = draft.record().stream;
+    let review = draft.record_mut().review.take();
+    if let (Some(review), Answer::Whole(bytes)) = (&review, &answer) {
+        draft.record_mut().status = review.0;
+        return reply::review(review.clone(), bytes.clone(), headers, ending);
+    }
     match answer {
         Answer::Whole(bytes) if wants_stream => reply::events(bytes, headers, ending),
         Answer::Whole(bytes) => reply::whole(bytes, headers, ending),

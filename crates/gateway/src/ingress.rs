@@ -59,6 +59,8 @@ pub struct Call {
     /// What conditions have asked about it so far.
     pub found: Found,
     label: Label,
+    /// A person has approved it.
+    pub reviewed: bool,
     parsed: OnceLock<Result<Request, Malformed>>,
 }
 
@@ -80,6 +82,7 @@ impl Call {
             wanted_by,
             found,
             label,
+            reviewed: false,
             parsed: OnceLock::new(),
         })
     }

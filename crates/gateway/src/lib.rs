@@ -29,6 +29,7 @@ pub mod release;
 pub mod reliability;
 pub mod reply;
 pub mod resort;
+pub mod review;
 pub mod route;
 pub mod server;
 pub mod shadow;

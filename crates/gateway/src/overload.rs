@@ -189,8 +189,7 @@ mod tests {
     }
 
     /// A worker whose thread is kept busy sees its queue stand; when it is idle again, everybody is let in.
-    #[tokio::test(start_paused = false)]
-    #[expect(clippy::disallowed_methods, reason = "a test that keeps its thread busy")]
+    #[tokio::test]
     async fn l4_a_queue_that_stands_is_noticed_and_forgotten() {
         let valve = Arc::new(Valve::default());
         let pressure = Pressure::new(&raw::Overload::default());

@@ -99,6 +99,8 @@ pub struct Record {
     pub attempts: Vec<Attempt>,
     /// What stands in for a model where none answered.
     pub stand_in: Option<&'static str>,
+    /// Its answer is about a review: the status, and the review's address while it is open.
+    pub review: Option<(u16, Option<String>)>,
     /// The output that a last resort limited the request to.
     pub reduced: Option<u64>,
     /// Why the first choice did not answer.
@@ -193,6 +195,7 @@ impl Record {
             passthrough: false,
             attempts: Vec::new(),
             stand_in: None,
+            review: None,
             reduced: None,
             fallback: None,
             downgraded: None,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tollgate_guard::mask;
 use tollgate_policy::accounts::Room;
@@ -78,6 +78,19 @@ pub fn live(
 pub fn events(bytes: Bytes, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
     mark_as_stream(&mut headers);
     with_head(AnswerBody::whole(bytes, ending), headers)
+}
+
+/// How a review stands; `at`: its address while it is open.
+#[must_use]
+pub fn review((status, at): (u16, Option<String>), bytes: Bytes, mut headers: HeaderMap, ending: Ending) -> Response<AnswerBody> {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(at) = at {
+        set(&mut headers, LOCATION, at);
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
+    }
+    let mut response = with_head(AnswerBody::whole(bytes, ending), headers);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
 }
 
 fn mark_as_stream(headers: &mut HeaderMap) {

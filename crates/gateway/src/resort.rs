@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tollgate_policy::plan::Dice;
 use tollgate_policy::resorts::{self, Resort, STEPS_MAX};
+use tollgate_store::database::Database;
 use tollgate_upstream::client::Client;
 use tollgate_wire::fault::Fault;
 use tollgate_wire::translate;
@@ -20,7 +21,7 @@ use crate::clock;
 use crate::config::snapshot::Route;
 use crate::ingress::Call;
 use crate::record::Draft;
-use crate::route;
+use crate::{review, route};
 
 /// What a fixed message is given as the answer of: no model pretends to have written it.
 pub const MODEL: &str = "tollgate/last-resort";
@@ -29,6 +30,8 @@ pub const MODEL: &str = "tollgate/last-resort";
 pub struct Stranded<'a> {
     /// What is sent with.
     pub client: &'a Client,
+    /// Where reviews are kept.
+    pub database: &'a Database,
     /// What further goes are admitted by.
     pub desk: Desk<'a>,
     /// The caller's request.
@@ -52,19 +55,21 @@ pub async fn after(mut fault: Fault, (route, leave): (&Arc<Route>, &Leave), mut 
             break;
         }
         let Some((route, step)) = steps.pop_front() else { break };
-        match stranded.take(&route, &step, &mut steps).await {
+        match stranded.take(&route, (&step, &fault), &mut steps).await {
             Some(Ok(answer)) => {
                 // A wait gives what the caller asked for; everything else is less, and says so.
                 if !matches!(step, Resort::Queue(_)) {
                     let told = format!("from={from}; reason={}", step.reason());
                     stranded.draft.record_mut().fallback = Some(told);
                 }
-                if matches!(step, Resort::Message(_)) {
+                if matches!(step, Resort::Message(_) | Resort::Review(_)) {
                     // The answer is complete, and the record says what it stands for.
                     stranded.draft.fail(&fault);
                 }
                 return Ok(answer);
             }
+            // That another route may not carry this data is said of that route, not of what the caller asked for.
+            Some(Err(other)) if matches!(step, Resort::Route(_)) && other.code.as_deref() == Some("no_cleared_model") => {}
             Some(Err(other)) => fault = other,
             None => {}
         }
@@ -81,7 +86,7 @@ impl Stranded<'_> {
     async fn take(
         &mut self,
         route: &Arc<Route>,
-        step: &Resort,
+        (step, fault): (&Resort, &Fault),
         steps: &mut VecDeque<(Arc<Route>, Resort)>,
     ) -> Option<Result<Answer, Fault>> {
         match step {
@@ -108,6 +113,9 @@ impl Stranded<'_> {
                 }
                 Some(answer)
             }
+            // What comes from a review does not go to another one.
+            Resort::Review(_) if self.call.reviewed => None,
+            Resort::Review(longest) => review::submit(self, (route, fault), *longest).await,
             Resort::Message(text) => Some(Ok(self.say(text))),
         }
     }

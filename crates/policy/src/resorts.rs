@@ -15,6 +15,8 @@ pub enum Resort {
     Queue(Duration),
     /// Another route, by its name.
     Route(String),
+    /// A person decides, within that time.
+    Review(Duration),
     /// A text, given as the answer.
     Message(String),
 }
@@ -27,6 +29,7 @@ impl Resort {
             Self::Reduce(_) => "last_resort_reduce",
             Self::Queue(_) => "last_resort_queue",
             Self::Route(_) => "last_resort_route",
+            Self::Review(_) => "last_resort_review",
             Self::Message(_) => "last_resort_message",
         }
     }

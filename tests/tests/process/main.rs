@@ -41,6 +41,7 @@ mod reload;
 mod resilience;
 mod resorts;
 
+mod reviews;
 mod secrets;
 mod smuggling;
 mod strategies;

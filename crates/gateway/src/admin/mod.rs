@@ -15,6 +15,7 @@ mod release;
 mod reliability;
 mod reports;
 mod resource;
+mod reviews;
 mod roles;
 mod routes;
 mod rules;

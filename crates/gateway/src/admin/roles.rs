@@ -27,11 +27,15 @@ pub(crate) enum Permission {
     AdminsRead,
     AdminsWrite,
     Explain,
+    /// Without what was asked and answered.
+    ReviewsRead,
+    /// With it.
+    ReviewsDecide,
 }
 
 use Permission::{
     AdminsRead, AlertsRead, AlertsTest, AuditRead, BudgetsWrite, Explain, KeysRead, KeysWrite, LedgerRead, LimitsWrite, MembersWrite, Own,
-    Public, RulesRead, SpendRead, SwitchesRead, SwitchesWrite, TeamsRead, TeamsWrite,
+    Public, ReviewsDecide, ReviewsRead, RulesRead, SpendRead, SwitchesRead, SwitchesWrite, TeamsRead, TeamsWrite,
 };
 
 /// All roles.
@@ -74,6 +78,7 @@ const BILLING_ADMIN: &[Permission] = &[
     Explain,
 ];
 const OPERATOR: &[Permission] = &[
+    ReviewsRead,
     KeysRead,
     TeamsRead,
     RulesRead,
@@ -85,8 +90,18 @@ const OPERATOR: &[Permission] = &[
     AlertsTest,
     Explain,
 ];
-const APPROVER: &[Permission] = &[KeysRead, TeamsRead, RulesRead, SwitchesRead, AlertsRead, Explain];
+const APPROVER: &[Permission] = &[
+    KeysRead,
+    TeamsRead,
+    RulesRead,
+    SwitchesRead,
+    AlertsRead,
+    Explain,
+    ReviewsRead,
+    ReviewsDecide,
+];
 const AUDITOR: &[Permission] = &[
+    ReviewsRead,
     KeysRead,
     TeamsRead,
     RulesRead,

@@ -17,7 +17,7 @@ use super::ask::{Ask, Reply};
 use super::problem::Problem;
 use super::roles::Permission;
 use super::serve::{Plane, serve, unknown};
-use super::{explain, keys, login, members, release, reliability, reports, rules, spend, switches};
+use super::{explain, keys, login, members, release, reliability, reports, reviews, rules, spend, switches};
 use crate::control::Control;
 use crate::telemetry::Telemetry;
 
@@ -113,6 +113,7 @@ pub(crate) fn routes() -> &'static [Route] {
             reliability::routes(),
             spend::routes(),
             reports::routes(),
+            reviews::routes(),
             explain::routes(),
         ]
         .into_iter()

@@ -111,6 +111,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<(), String> {
         config: ArcSwap::from_pointee(snapshot),
         books: Arc::clone(&opened.books),
         switches: Switchboard::new(switches),
+        database: opened.database.clone(),
         pressure: Pressure::new(&start.raw.server.overload),
         telemetry: Arc::clone(&telemetry),
         replays: Arc::default(),

@@ -29,7 +29,7 @@ pub use labels::{Clearance, ClearanceMap, Feature, Label, LabelMap, Level};
 pub use release::{Compare, LoopAction, OnLoop, Reviewers, Risk, Shadow, Stage, Status};
 pub use resilience::{Breaker, FallbackOn, Hedge, Retry, Timeouts};
 pub use overload::Overload;
-pub use resorts::{LastResort, LastResorts, Reduce};
+pub use resorts::{LastResort, LastResorts, Reduce, Review};
 pub use router::{Router, Tiers};
 pub use routing::{Rule, Sticky};
 pub use rules::{Alerts, Budget, Durability, Ledger, Limit, OnExceed, OnExceedMap, OnExceedWord, Price, Spending, Webhook, Weekday};

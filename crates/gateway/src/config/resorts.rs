@@ -25,8 +25,9 @@ fn step(typed: &raw::LastResort) -> Option<Resort> {
     let reduce = typed.reduce.as_ref().map(|reduce| Resort::Reduce(reduce.max_tokens.into()));
     let queue = typed.queue.as_ref().map(|longest| Resort::Queue(longest.get()));
     let route = typed.route.clone().map(Resort::Route);
+    let review = typed.review.as_ref().map(|review| Resort::Review(review.expires.get()));
     let message = typed.message.clone().map(Resort::Message);
-    reduce.or(queue).or(route).or(message)
+    reduce.or(queue).or(route).or(review).or(message)
 }
 
 /// `None`: the call is refused.

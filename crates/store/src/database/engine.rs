@@ -48,6 +48,12 @@ const MIGRATIONS: &[(i64, &str, &str, &str)] = &[
         include_str!("../../migrations/sqlite/0004_release.sql"),
         include_str!("../../migrations/postgres/0004_release.sql"),
     ),
+    (
+        5,
+        "reviews",
+        include_str!("../../migrations/sqlite/0005_reviews.sql"),
+        include_str!("../../migrations/postgres/0005_reviews.sql"),
+    ),
 ];
 
 /// An open database: one connection that writes, a few that read.

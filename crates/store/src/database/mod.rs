@@ -9,6 +9,7 @@ mod error;
 pub mod ledger;
 pub mod objects;
 pub mod outbox;
+pub mod reviews;
 pub mod shadows;
 #[cfg(test)]
 mod tests;

@@ -128,6 +128,11 @@ fn the_table_of_rights() {
         OSBPAU.V  GET /admin/v1/alerts
         O.BP....  POST /admin/v1/alerts/test
         OSBPAUTV  GET /admin/v1/health
+        O..PAU..  GET /admin/v1/reviews
+        O...A...  GET /admin/v1/reviews/{id}
+        O...A...  POST /admin/v1/reviews/{id}/approve
+        O...A...  POST /admin/v1/reviews/{id}/edit
+        O...A...  POST /admin/v1/reviews/{id}/refuse
         OSBPAUTV  POST /admin/v1/explain
         OSBPAUTV  GET /admin/v1/records/{id}/explain
     "#]]

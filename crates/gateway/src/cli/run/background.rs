@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use tollgate_store::database::audit::{Audit, Signer};
 use tollgate_store::database::decisions::Decisions as _;
 use tollgate_store::database::ledger::Ledger as _;
+use tollgate_store::database::reviews::Reviews as _;
 use tollgate_store::database::{BoxFuture, Database, Error};
 use tollgate_store::files::DataDir;
 use tollgate_upstream::client::{Client, ClientSettings};
@@ -170,9 +171,13 @@ async fn retention(database: Database, current: Arc<Current>) {
         let rows = in_parts(|| database.retain(before_ms)).await;
         let decisions_before_ms = ms(current.shared().config.load().decisions_kept);
         let decisions = in_parts(|| database.forget(decisions_before_ms)).await;
-        if let Err(error) = rows.and(decisions) {
+        let reviews = database.expire(ms(Duration::ZERO)).await;
+        if let Err(error) = rows.and(decisions).and(reviews) {
             let log = &current.shared().telemetry.log;
-            log.event("warn", &format!("old rows of the ledger or decisions stay for now: {error}"));
+            log.event(
+                "warn",
+                &format!("old rows of the ledger, decisions or reviews stay for now: {error}"),
+            );
         }
     }
 }

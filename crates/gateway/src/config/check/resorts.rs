@@ -2,6 +2,7 @@
 //! that always answers.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::super::document::Path;
 use super::super::raw::{LastResort, LastResorts, Route};
@@ -12,6 +13,9 @@ use super::rules::QUEUE_MAX;
 
 /// The longest fixed message, in characters.
 const MESSAGE_CHARS_MAX: usize = 10_000;
+/// How long a person may have.
+const REVIEW_MIN: Duration = Duration::from_secs(60);
+const REVIEW_MAX: Duration = Duration::from_secs(30 * 86_400);
 /// The longest chain of steps.
 const STEPS_MAX: usize = 8;
 
@@ -50,16 +54,23 @@ fn step(context: &mut Context<'_>, path: &Path, name: &str, step: &LastResort) {
         step.reduce.is_some(),
         step.queue.is_some(),
         step.route.is_some(),
+        step.review.is_some(),
         step.message.is_some(),
     ];
     if keys.into_iter().filter(|is_there| *is_there).count() != 1 && context.document.is_whole(path) {
-        let remedy = "write one of reduce, queue, route and message; several steps are a list";
+        let remedy = "write one of reduce, queue, route, review and message; several steps are a list";
         context.error(path, "a step does one thing", remedy);
     }
     if let Some(queue) = step.queue
         && (queue.get().is_zero() || QUEUE_MAX < queue.get())
     {
         context.error(&path.key("queue"), format!("{queue} is out of range"), "use 1ms to 30s");
+    }
+    if let Some(review) = &step.review
+        && !(REVIEW_MIN..=REVIEW_MAX).contains(&review.expires.get())
+    {
+        let path = path.key("review").key("expires");
+        context.error(&path, format!("{} is out of range", review.expires), "use 1m to 30d");
     }
     if let Some(message) = &step.message
         && (message.trim().is_empty() || MESSAGE_CHARS_MAX < message.chars().count())

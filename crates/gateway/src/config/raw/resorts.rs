@@ -59,10 +59,32 @@ pub struct LastResort {
     #[schemars(example = &"best-cheap-chat")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
+    /// A person decides: the caller gets 202 with the address of the review, which no SDK understands by itself. At that address it gets
+    /// the answer once a person has approved the request (it is then sent once more) or written the answer. Until its time is over the
+    /// request is in the database, as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
     /// A text that is given as the answer: a normal end, no tokens, no cost, and `tollgate/last-resort` as the model.
     #[schemars(length(min = 1), example = &"The assistant is unavailable; please try again soon.")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// A person's decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(example = serde_json::json!({"expires": "24h"}))]
+pub struct Review {
+    /// How long there is for it. From 1m to 30d.
+    pub expires: Period,
+}
+
+impl Default for Review {
+    fn default() -> Self {
+        Self {
+            expires: Period::seconds(86_400),
+        }
+    }
 }
 
 /// A smaller answer.

@@ -12,7 +12,7 @@ fn last_resorts_that_are_right() {
     purpose: p
     owner: o
     targets: [{ model: big }]
-    last_resort: [{ reduce: { max_tokens: 256 } }, { queue: 30s }, { route: b }, { message: "Later." }]
+    last_resort: [{ reduce: { max_tokens: 256 } }, { queue: 30s }, { route: b }, { review: {} }, { message: "Later." }]
     on_limit: { queue: 10s }
   b: { purpose: p, owner: o, targets: [{ model: big }], last_resort: { message: "Later." }, on_limit: reject }
   c: { purpose: p, owner: o, targets: [{ model: big }], last_resort: { route: b }, on_limit: { downgrade: [fast-llama] } }
@@ -32,10 +32,11 @@ fn steps_that_do_nothing_too_much_or_lead_nowhere() {
   e: { purpose: p, owner: o, targets: [{ model: big }], last_resort: hope }
   f: { purpose: p, owner: o, targets: [{ model: big }], last_resort: { route: big } }
   g: { purpose: p, owner: o, targets: [{ model: big }], on_limit: { queue: 1m }, last_resort: { retry: 3 } }
+  h: { purpose: p, owner: o, targets: [{ model: big }], last_resort: { review: { expires: 5s } } }
 "#,
         &expect![[r#"
-            2:57 routes.a.last_resort: a step does one thing; write one of reduce, queue, route and message; several steps are a list
-            3:57 routes.b.last_resort: a step does one thing; write one of reduce, queue, route and message; several steps are a list
+            2:57 routes.a.last_resort: a step does one thing; write one of reduce, queue, route, review and message; several steps are a list
+            3:57 routes.b.last_resort: a step does one thing; write one of reduce, queue, route, review and message; several steps are a list
             4:80 routes.c.last_resort[0].queue: 31s is out of range; use 1ms to 30s
             4:87 routes.c.last_resort[1]: a message always answers, so that nothing behind it is ever tried; put it last
             4:98 routes.c.last_resort[1].message: this says nothing, or too much; write 1 to 10000 characters
@@ -44,7 +45,8 @@ fn steps_that_do_nothing_too_much_or_lead_nowhere() {
             6:70 routes.e.last_resort: expected a map, found text; write for example { message: The assistant is unavailable; please try again soon. }
             7:79 routes.f.last_resort.route: no route "big"; name a route; a single model belongs into fallbacks
             8:76 routes.g.on_limit.queue: 1m is out of range; use 1ms to 30s
-            8:97 routes.g.last_resort.retry: unknown key "retry"; known here: reduce, queue, route, message
+            8:97 routes.g.last_resort.retry: unknown key "retry"; known here: reduce, queue, route, review, message
+            9:91 routes.h.last_resort.review.expires: 5s is out of range; use 1m to 30d
         "#]],
     );
 }

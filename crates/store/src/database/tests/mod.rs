@@ -8,6 +8,7 @@ mod ledger;
 mod objects;
 mod opening;
 mod outbox;
+mod reviews;
 mod shadows;
 mod stage;
 
@@ -46,6 +47,9 @@ conformance! {
     audit::checkpoints_come_by_number_and_by_time,
     audit::every_tampering_before_a_checkpoint_is_found,
     outbox::an_alert_goes_to_one_sender_at_a_time,
+    reviews::a_review_is_decided_once_and_told_to_the_log_without_its_text,
+    reviews::reviews_are_bounded_in_number_and_in_time,
+    reviews::one_of_two_sends_what_was_approved,
     decisions::decisions_are_kept_once_and_for_a_while,
     outbox::an_event_is_told_once_however_often_it_is_put,
     shadows::figures_of_shadows_add_up_by_route_and_model,
