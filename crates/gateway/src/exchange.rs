@@ -209,7 +209,7 @@ impl Gateway {
         draft.planned(&plan);
         draft.decided(pass.route(), &plan, call);
         if let Some(lowered) = caller.lowered() {
-            let (log, about) = (&self.shared.declassifications, (call, &**pass.route()));
+            let (log, about) = (&self.shared.declassifications, (&*call, &**pass.route()));
             Box::pin(log.written(caller, about, lowered, &draft.record().request_id)).await?;
             self.shared.telemetry.metrics.labels_lowered.inc();
         }
@@ -242,6 +242,7 @@ impl Gateway {
         draft.record_mut().config = Arc::clone(&config.revision);
         let doors = identify::Doors {
             directory: &config.directory,
+            features: &config.features,
             issuers: &config.issuers,
             client: &self.client,
         };

@@ -222,6 +222,7 @@ fn resort(resort: &Resort) -> String {
         Resort::Reduce(tokens) => format!("the same once more, for at most {tokens} tokens"),
         Resort::Queue(longest) => format!("a wait of up to {} s for one to recover", longest.as_secs()),
         Resort::Route(name) => format!("the route {name}"),
+        Resort::Review(longest) => format!("a person's review, within {} min", longest.as_secs() / 60),
         Resort::Message(_) => "a fixed message".to_owned(),
     }
 }

@@ -193,8 +193,16 @@ fn kept(review: &Review, (head, caller): (&Parts, &Caller)) -> Result<Call, Faul
         Fault::gateway(FaultKind::Internal, message)
     })?;
     // What was raised when it was asked stays raised, whoever asks for the answer.
-    let label = Label::parse(&review.label).unwrap_or_else(|_| Label::unreadable()).join(caller.label());
-    let mut call = Call::of(dialect, Operation::Chat, head.headers.clone(), Bytes::from(review.body.clone()), label)?;
+    let label = Label::parse(&review.label)
+        .unwrap_or_else(|_| Label::unreadable())
+        .join(caller.label());
+    let mut call = Call::of(
+        dialect,
+        Operation::Chat,
+        head.headers.clone(),
+        Bytes::from(review.body.clone()),
+        label,
+    )?;
     call.reviewed = true;
     Ok(call)
 }
