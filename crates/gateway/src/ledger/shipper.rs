@@ -63,11 +63,11 @@ impl Shipper {
                     .database
                     .position(&name)
                     .await
-                    .map(|position| position.map_or(Position::START, journal_position))
+                    .map(|position| Shipped::begin(position.map_or(Position::START, journal_position)))
                     .map_err(Failure::from),
             };
             match done {
-                Ok(reached) => {
+                Ok(Shipped { reached, more }) => {
                     at = Some(reached);
                     pause = PAUSE_MIN;
                     self.applied.store(reached.to_i64(), Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Shipper {
                     if stop.is_cancelled() && !behind {
                         return;
                     }
-                    if !behind {
+                    if !more {
                         stop.run_until_cancelled(self.journal.wait_beyond(reached)).await;
                         stop.run_until_cancelled(tokio::time::sleep(GATHER)).await;
                     }
@@ -95,8 +95,8 @@ impl Shipper {
         }
     }
 
-    /// Applies the next batch; how far that is.
-    async fn ship(&self, name: &str, at: Position) -> Result<Position, Failure> {
+    /// Applies the next batch.
+    async fn ship(&self, name: &str, at: Position) -> Result<Shipped, Failure> {
         let mut reader = self.journal.read(at)?;
         let mut batch: Vec<(Applied, Entry)> = Vec::new();
         let mut reached = at;
@@ -108,7 +108,7 @@ impl Shipper {
         }
         if batch.is_empty() {
             // Not where it began: a segment's head is nothing to be read again and again.
-            return Ok(reader.position().max(at));
+            return Ok(Shipped::batch(reader.position().max(at), 0));
         }
         let config = self.shared.config.load_full();
         let now_s = i64::try_from(clock::now().unix.as_secs()).unwrap_or(0);
@@ -116,7 +116,27 @@ impl Shipper {
         self.database.apply(name, &batch, &watching).await?;
         // Holds that are still open are kept by the database.
         self.journal.forget_before(reached, None)?;
-        Ok(reached)
+        Ok(Shipped::batch(reached, batch.len()))
+    }
+}
+
+/// How far a step came.
+struct Shipped {
+    reached: Position,
+    /// There is a batch behind it that need not gather.
+    more: bool,
+}
+
+impl Shipped {
+    /// Where the database stands: what a stop left behind goes at once.
+    fn begin(reached: Position) -> Self {
+        Self { reached, more: true }
+    }
+
+    /// A batch of so many entries. One that is not full has met the journal's end: what came since then is little, and gathers.
+    fn batch(reached: Position, entries: usize) -> Self {
+        let more = entries == BATCH_ENTRIES_MAX;
+        Self { reached, more }
     }
 }
 
@@ -159,5 +179,19 @@ impl std::fmt::Display for Failure {
             Self::Database(error) => error.fmt(f),
             Self::Journal(error) => error.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What came while a batch was written was shipped at once: under a steady load hundreds of transactions a second, of one entry or two.
+    #[test]
+    fn what_came_while_a_batch_was_written_gathers_too() {
+        for (entries, at_once) in [(0, false), (1, false), (BATCH_ENTRIES_MAX - 1, false), (BATCH_ENTRIES_MAX, true)] {
+            assert_eq!(Shipped::batch(Position::START, entries).more, at_once, "{entries} entries");
+        }
+        assert!(Shipped::begin(Position::START).more);
     }
 }
