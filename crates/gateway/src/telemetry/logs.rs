@@ -13,10 +13,12 @@ use crate::record::{Record, line};
 /// Bytes that wait for the writer at most.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 /// How long the writer gathers lines before it writes them: fewer wake-ups, and nobody reads faster.
-const GATHER: Duration = Duration::from_millis(20);
+const GATHER: Duration = Duration::from_millis(100);
 
 /// How long the last lines may take at the end of the process.
 const LAST_WORDS: Duration = Duration::from_secs(2);
+/// How often it is looked whether they are written.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -135,11 +137,11 @@ impl Drop for Log {
         self.shared.filled.notify_one();
         // A reader of stderr that has stopped reading must not keep the process from ending.
         let Some(writer) = self.writer.take() else { return };
-        for _ in 0..LAST_WORDS.as_millis() / GATHER.as_millis() {
+        for _ in 0..LAST_WORDS.as_millis() / LOOK.as_millis() {
             if writer.is_finished() {
                 return;
             }
-            std::thread::sleep(GATHER);
+            std::thread::sleep(LOOK);
         }
     }
 }
@@ -154,12 +156,11 @@ fn write_all(shared: &Shared, mut sink: Box<dyn Write + Send>) {
             }
             waiting = shared.filled.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        let closed = waiting.closed;
+        // Nobody rings for what joins a line that waits; the end of the process does.
+        let gathered = shared.filled.wait_timeout_while(waiting, GATHER, |waiting| !waiting.closed);
+        waiting = gathered.unwrap_or_else(PoisonError::into_inner).0;
+        std::mem::swap(&mut batch, &mut waiting.bytes);
         drop(waiting);
-        if !closed {
-            std::thread::sleep(GATHER);
-        }
-        std::mem::swap(&mut batch, &mut shared.waiting().bytes);
         // A closed stderr is no reason to stop serving.
         let _ = sink.write_all(&batch).and_then(|()| sink.flush());
         batch.clear();
