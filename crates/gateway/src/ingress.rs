@@ -123,7 +123,7 @@ impl Call {
             envelope: self.envelope.clone(),
             headers: HeaderMap::new(),
             wanted_by: None,
-            label: self.label.clone(),
+            reviewed: self.reviewed,
             parsed: OnceLock::new(),
             found: Found::default(),
             label: self.label.clone(),

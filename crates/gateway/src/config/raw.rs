@@ -16,9 +16,9 @@ pub use super::units::{
 
 mod callers;
 mod labels;
+mod overload;
 pub(super) mod release;
 mod resilience;
-mod overload;
 mod resorts;
 mod router;
 mod routing;
@@ -26,9 +26,9 @@ mod rules;
 
 pub use callers::{Claims, Issuer, Scope, User};
 pub use labels::{Clearance, ClearanceMap, Feature, Label, LabelMap, Level};
+pub use overload::Overload;
 pub use release::{Compare, LoopAction, OnLoop, Reviewers, Risk, Shadow, Stage, Status};
 pub use resilience::{Breaker, FallbackOn, Hedge, Retry, Timeouts};
-pub use overload::Overload;
 pub use resorts::{LastResort, LastResorts, Reduce, Review};
 pub use router::{Router, Tiers};
 pub use routing::{Rule, Sticky};
