@@ -96,6 +96,7 @@ impl<'w> Walk<'w> {
         draft.won(lane, lost_after);
         let answered = if lane == Lane::First { target } else { second.target };
         draft.record_mut().model = Some(Arc::clone(&answered.deployment));
+        draft.record_mut().model_status = answered.status;
         match lane {
             Lane::First => self.note_fallback(draft, &answered.deployment, progress.last.as_ref()),
             Lane::Hedge => self.note(draft, &answered.deployment, "hedge"),

@@ -132,7 +132,7 @@ impl Draft {
         }
         self.record.model = Some(Arc::clone(deployment));
         self.record.model_status = target.status;
-        if let Some(said) = &mut self.said {
+        if let (Lane::First, Some(said)) = (lane, &mut self.said) {
             // What came of the attempt before was not the answer.
             **said = Collected::default();
         }
