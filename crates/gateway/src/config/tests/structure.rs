@@ -93,15 +93,12 @@ teams: { t: { models: ["*"] } }
             8:5 routes.chat.targets: no target is stable, so that nothing is left when a canary is rolled back, or for callers who review nothing; give one target the stage stable and a weight above 0
             8:62 routes.chat.targets[0].sticky: only strategy: weighted keeps calls at one target; set strategy: weighted, or remove it
             8:82 routes.chat.targets[0].rollback_if: no such figure "x"; there are: requests, error_rate, block_rate, feedback, p95_ms, stable_requests, stable_error_rate, stable_block_rate, stable_feedback, stable_p95_ms
-            10:5 routes.chat.hedge: "hedge" is not yet supported; leave it out for now
-            11:5 routes.chat.breaker: "breaker" is not yet supported; leave it out for now
+            10:5 routes.chat.hedge: there is no second model to ask; add a fallback, or remove the hedge
             12:5 routes.chat.guardrails: "guardrails" is not yet supported; leave it out for now
             13:5 routes.chat.cache: "cache" is not yet supported; leave it out for now
             14:5 routes.chat.tiers: "complex" is missing; add complex: [openai/gpt-4o]
             14:5 routes.chat.tiers: "simple" is missing; add simple: [openai/gpt-4o-mini]
             15:5 routes.chat.rules: the list is empty; write for example [{ when: input_tokens < 400, use: [openai/gpt-4o-mini] }, { use: [openai/gpt-4o] }]
-            16:19 routes.chat.fallback_on[0]: "invalid_output" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
-            16:35 routes.chat.fallback_on[1]: "over_cost" is not yet supported; use unavailable, timeout, rate_limited, context_length, content_policy
         "#]],
     );
 }
