@@ -25,7 +25,6 @@ use crate::clock::{self, Now};
 use crate::config::snapshot::Snapshot;
 use crate::declassify::Declassifications;
 use crate::idempotency::{Claimed, Replays};
-use crate::identify::Caller;
 use crate::ingress::{self, Door};
 use crate::overload::{Asks, Pressure, Valve};
 use crate::record::{Draft, Outcome};
@@ -113,9 +112,8 @@ impl Gateway {
         let mut ending = Ending::begin(draft, Arc::clone(&self.shared.telemetry), self.shared.switches.clone());
         let mut dice = Dice::new(seed);
         // Pinned here, not handed to a function that would keep a second copy of it.
-        let walked = if let Some(id) = review::id_of(call.http.uri().path()) {
-            let id = id.to_owned();
-            let mut walk = Box::pin(self.reviewed(id, call, now, ending.draft(), &mut dice));
+        let walked = if review::id_of(call.http.uri().path()).is_some() {
+            let mut walk = Box::pin(self.reviewed(call, now, ending.draft(), &mut dice));
             poll_fn(|cx| caught(|| walk.as_mut().poll(cx)).map_or(Poll::Ready(None), |poll| poll.map(Some))).await
         } else if explains {
             let mut walk = Box::pin(explain::answer((&self.shared, &self.client), call, now, ending.draft()));
@@ -181,51 +179,47 @@ impl Gateway {
             Some(Claimed::First(claim)) => draft.claims(claim),
             None => {}
         }
-        self.proceed((&config, &caller), &mut call, now, draft, dice).await
+        let desk = Desk {
+            config: &config,
+            books: &self.shared.books,
+            switches: &self.shared.switches,
+            caller: &caller,
+            now,
+        };
+        self.proceed(&desk, &mut call, draft, dice).await
     }
 
     /// The stages of a call that has been read.
-    async fn proceed(
-        &self,
-        (config, caller): (&Snapshot, &Caller),
-        call: &mut ingress::Call,
-        now: Now,
-        draft: &mut Draft,
-        dice: &mut Dice,
-    ) -> Result<Answer, Fault> {
-        let switches = &self.shared.switches;
-        let desk = Desk {
-            config,
-            books: &self.shared.books,
-            switches,
-            caller,
-            now,
-        };
-        let pass = admit::enter(desk, call, draft).await?; // kill switches, rights, request rates, concurrency
+    async fn proceed(&self, desk: &Desk<'_>, call: &mut ingress::Call, draft: &mut Draft, dice: &mut Dice) -> Result<Answer, Fault> {
+        let pass = admit::enter(*desk, call, draft).await?; // kill switches, rights, request rates, concurrency
         draft.admitted(pass.route());
-        loops::check(desk, pass.route(), call)?; // of routes that ask for it
-        let plan = route::plan(desk, &pass, call, dice); // ordered attempts; pure
+        loops::check(*desk, pass.route(), call)?; // of routes that ask for it
+        let plan = route::plan(*desk, &pass, call, dice); // ordered attempts; pure
         let plan = plan.map_err(|none| draft.undecided(pass.route(), none, call))?;
         draft.planned(&plan);
         draft.decided(pass.route(), &plan, call);
-        if let Some(lowered) = caller.lowered() {
+        if let Some(lowered) = desk.caller.lowered() {
             let (log, about) = (&self.shared.declassifications, (&*call, &**pass.route()));
-            Box::pin(log.written(caller, about, lowered, &draft.record().request_id)).await?;
+            Box::pin(log.written(desk.caller, about, lowered, &draft.record().request_id)).await?;
             self.shared.telemetry.metrics.labels_lowered.inc();
         }
         let resorts = (!pass.route().resorts.is_empty()).then(|| Arc::clone(pass.route()));
-        let (leave, grant) = admit::reserve(desk, pass, plan, call, draft).await?; // tokens and money, every scope at once
+        let (leave, grant) = admit::reserve(*desk, pass, plan, call, draft).await?; // tokens and money, every scope at once
         draft.settled_on(leave.route(), leave.plan());
         draft.granted(grant);
-        draft.captured(shadow::capture(desk, leave.route(), call, dice.clone())); // of routes with shadows
-        let order = Order { leave: &leave, desk, call };
+        draft.captured(shadow::capture(*desk, leave.route(), call, dice.clone())); // of routes with shadows
+        let order = Order {
+            leave: &leave,
+            desk: *desk,
+            call,
+        };
         let answer = call::send(&self.client, order, draft, dice).await; // per attempt: hold → translate → sign → send → look
         match (answer, resorts) {
             (Err(fault), Some(route)) => {
                 let stranded = Stranded {
                     client: &self.client,
                     database: &self.shared.database,
-                    desk,
+                    desk: *desk,
                     call,
                     draft,
                     dice,
@@ -237,7 +231,7 @@ impl Gateway {
     }
 
     /// How a review stands; and where a person has approved the request, its answer.
-    async fn reviewed(&self, id: String, call: Call, now: Now, draft: &mut Draft, dice: &mut Dice) -> Result<Answer, Fault> {
+    async fn reviewed(&self, call: Call, now: Now, draft: &mut Draft, dice: &mut Dice) -> Result<Answer, Fault> {
         let config = self.shared.config.load_full();
         draft.record_mut().config = Arc::clone(&config.revision);
         let doors = identify::Doors {
@@ -255,13 +249,21 @@ impl Gateway {
             caller: &caller,
             now,
         };
-        let mut kept = match asked.standing((&id, &head), draft).await? {
+        let id = review::id_of(head.uri.path()).unwrap_or_default();
+        let mut kept = match asked.standing((id, &head), draft).await? {
             review::Standing::Told(bytes) => return Ok(Answer::Whole(bytes)),
             review::Standing::Approved(kept) => kept,
         };
         draft.asked(&kept);
-        let answer = self.proceed((&config, &caller), &mut kept, now, draft, dice).await;
-        asked.sent(&id, answer).await
+        let desk = Desk {
+            config: &config,
+            books: &self.shared.books,
+            switches: &self.shared.switches,
+            caller: &caller,
+            now,
+        };
+        let answer = self.proceed(&desk, &mut kept, draft, dice).await;
+        asked.sent(id, answer).await
     }
 }
 
