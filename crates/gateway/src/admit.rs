@@ -211,7 +211,7 @@ pub fn move_on(pass: Pass, plan: Plan) -> Result<Leave, Fault> {
 ///
 /// # Errors
 /// QuotaExceeded, RateLimited, Forbidden for a model without a price, Unavailable when the hold cannot be written down.
-pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, draft: &mut Draft) -> Result<(Leave, Grant), Fault> {
+pub async fn reserve(desk: Desk<'_>, pass: Pass, plan: Plan, call: &mut Call, draft: &mut Draft) -> Result<(Leave, Box<Grant>), Fault> {
     let route = Arc::clone(&pass.route);
     let plan = rights::priced(&route, plan)?;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();

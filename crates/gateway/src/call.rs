@@ -38,7 +38,7 @@ pub struct Order<'a> {
     /// The leave to send it, and where, in order.
     pub leave: &'a Leave,
     /// What further attempts are admitted by.
-    pub desk: Desk<'a>,
+    pub desk: &'a Desk<'a>,
     /// The caller's request.
     pub call: &'a Call,
 }
@@ -54,7 +54,7 @@ pub enum Answer {
 /// What an attempt works with.
 struct Walk<'a> {
     client: &'a Client,
-    desk: Desk<'a>,
+    desk: &'a Desk<'a>,
     route: &'a Arc<Route>,
     plan: &'a Plan,
     call: &'a Call,
@@ -138,7 +138,7 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
 impl Walk<'_> {
     /// Leave to call a deployment: of the limits and switches, of the provider's retry budget, of the breaker.
     fn ask(&self, target: &Target, now: Instant, progress: &Progress, draft: &mut Draft) -> Result<Asked, Fault> {
-        admit::attempt(self.desk, self.route, target, self.call, draft)?;
+        admit::attempt(*self.desk, self.route, target, self.call, draft)?;
         let asked = self.ask_breaker(&target.deployment, now)?;
         if !self.has_budget(&target.deployment, now, progress.made, draft) {
             return Err(withheld());

@@ -208,11 +208,7 @@ impl Gateway {
         draft.settled_on(leave.route(), leave.plan());
         draft.granted(grant);
         draft.captured(shadow::capture(*desk, leave.route(), call, dice.clone())); // of routes with shadows
-        let order = Order {
-            leave: &leave,
-            desk: *desk,
-            call,
-        };
+        let order = Order { leave: &leave, desk, call };
         let answer = call::send(&self.client, order, draft, dice).await; // per attempt: hold → translate → sign → send → look
         match (answer, resorts) {
             (Err(fault), Some(route)) => {

@@ -19,6 +19,7 @@ const LINES_MAX: usize = 1_000;
 
 /// A deployment and its breaker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DeploymentHealth)]
 pub struct Standing {
     /// `provider/upstream-model`.
     pub deployment: String,

@@ -131,7 +131,7 @@ impl Stranded<'_> {
         let leave = admit::move_on(pass, plan)?;
         let order = Order {
             leave: &leave,
-            desk,
+            desk: &desk,
             call: self.call,
         };
         call::send(self.client, order, self.draft, self.dice).await

@@ -22,7 +22,7 @@ use crate::refusal;
 ///
 /// # Errors
 /// As [`super::enter`] and [`super::reserve`].
-pub async fn aside(desk: Desk<'_>, route: &Arc<Route>, call: &mut Call, draft: &Draft) -> Result<(Leave, Grant), Fault> {
+pub async fn aside(desk: Desk<'_>, route: &Arc<Route>, call: &mut Call, draft: &Draft) -> Result<(Leave, Box<Grant>), Fault> {
     switched(&desk.switches.load(), &whole_subject(desk.caller, route, call, None))?;
     let refused = |why: &NotReserved| refusal::fault(why, desk.config.spending.status);
     let pass = {

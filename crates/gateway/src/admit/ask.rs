@@ -43,7 +43,8 @@ pub(super) struct Ask<'a> {
 /// What was held.
 pub(super) struct Held {
     pub(super) leave: Leave,
-    pub(super) grant: Grant,
+    /// Boxed: it goes through many hands.
+    pub(super) grant: Box<Grant>,
     /// The output that the request has to be limited to.
     pub(super) cap: Option<u64>,
     clamped: bool,
@@ -183,7 +184,7 @@ impl<'a> Ask<'a> {
                 expires_ms: u64::try_from((now.unix + route.timeouts.total + HOLD_GRACE).as_millis()).unwrap_or(u64::MAX),
             };
             let grant = match desk.books.reserve(now, entrance, parts, order) {
-                Ok(grant) => grant,
+                Ok(grant) => Box::new(grant),
                 Err(refused) => {
                     let (entrance, why) = *refused;
                     *lock(&self.entrance) = Some(entrance);

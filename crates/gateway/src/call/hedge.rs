@@ -38,7 +38,7 @@ impl<'w> Walk<'w> {
     pub(super) fn hedge_wait(&self, (place, target): (usize, &Target), now: Instant, progress: &Progress) -> Option<Duration> {
         let hedge = self.route.resilience.hedge.as_ref()?;
         if progress.made == 0 {
-            hedge.deposit(now, admit::may_cost(self.desk, self.route, target, self.call));
+            hedge.deposit(now, admit::may_cost(*self.desk, self.route, target, self.call));
         }
         // The hedge is an attempt as well.
         if progress.hedged.is_some() || !self.has_next(place, progress.made + 1) {
@@ -112,11 +112,11 @@ impl<'w> Walk<'w> {
         let mut targets = later.filter_map(|(place, id)| Some((place, self.route.target(*id)?)));
         let (place, target) = targets.find(|(_, target)| target.deployment.would_admit(now))?;
         let asked = self.ask_breaker(&target.deployment, now).ok()?;
-        let cost = admit::may_cost(self.desk, self.route, target, self.call);
+        let cost = admit::may_cost(*self.desk, self.route, target, self.call);
         let held = pen.with(|draft, _| {
             let budget = self.has_budget(&target.deployment, now, made, draft);
             let affordable = budget && hedge.withdraw(now, cost);
-            affordable.then(|| admit::hedge(self.desk, self.route, target, self.call, draft).ok())?
+            affordable.then(|| admit::hedge(*self.desk, self.route, target, self.call, draft).ok())?
         })?;
         pen.with(|draft, _| draft.hedged(held));
         Some(Second {

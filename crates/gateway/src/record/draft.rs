@@ -301,8 +301,8 @@ impl Draft {
     }
 
     /// What the call may cost is held.
-    pub fn granted(&mut self, grant: Grant) {
-        self.grant = Some(Box::new(grant));
+    pub fn granted(&mut self, grant: Box<Grant>) {
+        self.grant = Some(grant);
     }
 
     /// What is held for the call, until it is settled.

@@ -109,7 +109,7 @@ impl Runner {
         draft.hear();
         let order = Order {
             leave: &leave,
-            desk,
+            desk: &desk,
             call: &job.call,
         };
         let mut dice = Dice::new(rand::random());
