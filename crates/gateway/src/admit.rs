@@ -293,6 +293,8 @@ pub fn attempt(desk: Desk<'_>, route: &Arc<Route>, target: &Target, call: &Call,
 /// # Errors
 /// Forbidden, QuotaExceeded, RateLimited, Unavailable: it is not made.
 pub fn hedge(desk: Desk<'_>, route: &Route, target: &Target, call: &Call, draft: &Draft) -> Result<Grant, Fault> {
+    call.may_go_to(&target.clearance)
+        .map_err(|part| clearance::forbidden_target(target, call.label(), part))?;
     unblocked(desk, route, target, call)?;
     let tags: Vec<(&str, &str)> = desk.caller.tags().iter().collect();
     let again = ask::next(desk, (route, target), call, &tags);

@@ -258,8 +258,12 @@ impl Gateway {
             caller: &caller,
             now,
         };
+        // A caller who leaves meanwhile has not used the approval up.
+        let taken = review::Taken::new(&self.shared.database, id, &self.drains);
         let answer = self.proceed(&desk, &mut kept, draft, dice).await;
-        asked.sent(id, answer).await
+        taken.returned();
+        let stands_in = draft.record().stand_in.is_some();
+        asked.sent(id, answer, stands_in).await
     }
 }
 

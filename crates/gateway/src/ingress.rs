@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, Method, Version, header};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tollgate_policy::labels::{Clearance, Label, Part};
+use tollgate_policy::release::Risk;
 use tollgate_wire::dialects::{DIALECTS, Dialect, Operation};
 use tollgate_wire::envelope::Envelope;
 use tollgate_wire::event::AnswerContext;
@@ -59,6 +60,8 @@ pub struct Call {
     /// What conditions have asked about it so far.
     pub found: Found,
     label: Label,
+    /// As much depends on it at least, whichever route it comes to.
+    pub risk: Option<Risk>,
     /// A person has approved it.
     pub reviewed: bool,
     parsed: OnceLock<Result<Request, Malformed>>,
@@ -82,6 +85,7 @@ impl Call {
             wanted_by,
             found,
             label,
+            risk: None,
             reviewed: false,
             parsed: OnceLock::new(),
         })
@@ -123,6 +127,7 @@ impl Call {
             envelope: self.envelope.clone(),
             headers: HeaderMap::new(),
             wanted_by: None,
+            risk: self.risk,
             reviewed: self.reviewed,
             parsed: OnceLock::new(),
             found: Found::default(),

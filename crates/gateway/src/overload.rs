@@ -18,6 +18,8 @@ use crate::config::raw;
 
 /// How often a worker looks how long its queue is.
 const LOOK: Duration = Duration::from_millis(10);
+/// And how often at least before anything changes.
+const LOOKS_MIN: u32 = 3;
 
 /// What all workers share.
 #[derive(Debug, Default)]
@@ -114,8 +116,10 @@ impl Valve {
     }
 
     async fn interval(&self, controller: &mut Controller) {
-        let (began, mut shortest) = (clock::instant(), Duration::MAX);
-        while clock::instant().saturating_duration_since(began) < INTERVAL {
+        let (began, mut shortest, mut looks) = (clock::instant(), Duration::MAX, 0);
+        // One stall is no queue: several looks must have met it.
+        while looks < LOOKS_MIN || clock::instant().saturating_duration_since(began) < INTERVAL {
+            looks += 1;
             let at = clock::instant();
             tokio::time::sleep(LOOK).await;
             // The timer put this task behind all that were ready: what it is late by is how long they took.

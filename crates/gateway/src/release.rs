@@ -240,9 +240,10 @@ impl Release {
         }
         let at = record.time + std::time::Duration::from_micros(record.total_us);
         let now_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        let last = record.attempts.len().saturating_sub(1);
+        let answering = record.attempts.iter().rposition(|attempt| attempt.outcome == "ok");
         for (place, attempt) in record.attempts.iter().enumerate() {
-            let broken = place == last && record.outcome == record::Outcome::Broken;
+            // Behind a race the answer is not always that of the last attempt.
+            let broken = answering == Some(place) && record.outcome == record::Outcome::Broken;
             let broken = broken && record.fault.as_ref().is_some_and(|fault| fault.origin == "provider");
             let Some(outcome) = outcome(attempt.outcome, broken) else {
                 continue;
@@ -296,8 +297,8 @@ fn outcome(word: &str, broken: bool) -> Option<Outcome> {
         // It would have been refused anywhere.
         "ok" | "malformed" | "too_large" | "context_length" | "lossy" => Outcome::Ok,
         "content_policy" => Outcome::Blocked,
-        // The caller left, a switch ended it, or we failed.
-        "aborted" | "forbidden" | "internal" => return None,
+        // The caller left, another was quicker, a switch ended it, or we failed.
+        "aborted" | "outrun" | "forbidden" | "internal" => return None,
         _ => Outcome::Error,
     })
 }

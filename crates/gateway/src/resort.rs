@@ -21,7 +21,7 @@ use crate::clock;
 use crate::config::snapshot::Route;
 use crate::ingress::Call;
 use crate::record::Draft;
-use crate::{review, route};
+use crate::{release, review, route};
 
 /// What a fixed message is given as the answer of: no model pretends to have written it.
 pub const MODEL: &str = "tollgate/last-resort";
@@ -46,19 +46,19 @@ pub struct Stranded<'a> {
 ///
 /// # Errors
 /// The fault of the last go; the first one's, where no step is for it.
-pub async fn after(mut fault: Fault, (route, leave): (&Arc<Route>, &Leave), mut stranded: Stranded<'_>) -> Result<Answer, Fault> {
+pub async fn after(mut fault: Fault, (asked, leave): (&Arc<Route>, &Leave), mut stranded: Stranded<'_>) -> Result<Answer, Fault> {
     let first = leave.route().deployment(leave.plan().first_choice());
-    let from = first.map_or_else(|| route.name.clone(), |deployment| deployment.name.clone());
-    let mut steps: VecDeque<(Arc<Route>, Resort)> = steps_of(route);
+    let from = first.map_or_else(|| asked.name.clone(), |deployment| deployment.name.clone());
+    let mut steps: VecDeque<(Arc<Route>, Resort)> = steps_of(asked);
     for _ in 0..STEPS_MAX {
         if !resorts::applies(&fault) {
             break;
         }
-        let Some((route, step)) = steps.pop_front() else { break };
-        match stranded.take(&route, (&step, &fault), &mut steps).await {
+        let Some((at, step)) = steps.pop_front() else { break };
+        match stranded.take(&at, (&step, &fault), &mut steps).await {
             Some(Ok(answer)) => {
                 // A wait gives what the caller asked for; everything else is less, and says so.
-                if !matches!(step, Resort::Queue(_)) {
+                if !matches!(step, Resort::Queue(_)) || !Arc::ptr_eq(&at, asked) {
                     let told = format!("from={from}; reason={}", step.reason());
                     stranded.draft.record_mut().fallback = Some(told);
                 }
@@ -68,8 +68,8 @@ pub async fn after(mut fault: Fault, (route, leave): (&Arc<Route>, &Leave), mut 
                 }
                 return Ok(answer);
             }
-            // That another route may not carry this data is said of that route, not of what the caller asked for.
-            Some(Err(other)) if matches!(step, Resort::Route(_)) && other.code.as_deref() == Some("no_cleared_model") => {}
+            // Why another route does not take the call is said of that route, not of what the caller asked for.
+            Some(Err(other)) if matches!(step, Resort::Route(_)) && !resorts::applies(&other) && !stranded.is_switched_off() => {}
             Some(Err(other)) => fault = other,
             None => {}
         }
@@ -97,15 +97,14 @@ impl Stranded<'_> {
                 if let Err(malformed) = self.call.limit_output(*most) {
                     return Some(Err(malformed.into()));
                 }
-                let answer = self.go(route).await;
-                if answer.is_ok() {
-                    self.draft.record_mut().reduced = Some(*most);
-                }
-                Some(answer)
+                // From here on whatever answers answers that.
+                self.draft.record_mut().reduced = Some(*most);
+                Some(self.go(route).await)
             }
             Resort::Queue(longest) => wait::for_recovery(self, route, *longest).await,
             Resort::Route(name) => {
                 let other = self.desk.config.route(name)?;
+                self.call.risk = release::risk(route, self.call);
                 let answer = self.go(&other).await;
                 // What that route says for this case comes before the rest of ours.
                 for step in steps_of(&other).into_iter().rev() {
@@ -118,6 +117,11 @@ impl Stranded<'_> {
             Resort::Review(longest) => review::submit(self, (route, fault), *longest).await,
             Resort::Message(text) => Some(Ok(self.say(text))),
         }
+    }
+
+    /// A kill switch blocks whoever calls.
+    fn is_switched_off(&self) -> bool {
+        admit::switched(&self.desk.switches.load(), &self.desk.caller.subject()).is_err()
     }
 
     /// Once more through the stages, from the plan on.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use serde_json::json;
-use tollgate_policy::labels::Label;
+use tollgate_policy::labels::{Clearance, Label};
 use tollgate_store::database::reviews::{Review, Reviews, State};
 use tollgate_store::database::{Database, Error};
 use tollgate_wire::dialects::{self, Operation};
@@ -22,6 +22,7 @@ use crate::identify::Caller;
 use crate::ingress::Call;
 use crate::record::{Draft, kind_name};
 use crate::resort::Stranded;
+use crate::tail::Drains;
 
 /// What an answer of a person is given as the answer of.
 pub const MODEL: &str = "tollgate/reviewer";
@@ -40,6 +41,8 @@ pub(crate) async fn submit(
     longest: Duration,
 ) -> Option<Result<Answer, Fault>> {
     let (call, now) = (&*stranded.call, clock::now());
+    // The database and who reads it are cleared for as much as a provider that says nothing.
+    call.may_go_to(&Clearance::default()).ok()?;
     let caller = stranded.desk.caller;
     let at_ms = i64::try_from(now.unix.as_millis()).unwrap_or(i64::MAX);
     let body = String::from_utf8(call.body.to_vec()).ok()?;
@@ -128,18 +131,21 @@ impl Asked<'_> {
 
     /// The request, for whoever asks first; the others wait for its answer.
     async fn approved(&self, review: &Review, head: &Parts, draft: &mut Draft) -> Result<Standing, Fault> {
+        let kept = Box::new(kept(review, (head, self.caller))?);
         let taken = self.database.advance(&review.id, (State::Approved, State::Sending), "").await;
         if !taken.map_err(|error| unavailable(&error))? {
             let (url, bytes) = told(review);
             draft.record_mut().review = Some((202, Some(url)));
             return Ok(Standing::Told(bytes));
         }
-        Ok(Standing::Approved(Box::new(kept(review, (head, self.caller))?)))
+        Ok(Standing::Approved(kept))
     }
 
     /// The request was sent: its answer is kept, and after a fault it may be sent again. What goes to the caller as a stream is not kept.
-    pub(crate) async fn sent(&self, id: &str, answer: Result<Answer, Fault>) -> Result<Answer, Fault> {
+    /// So it may where something else stands in for the answer.
+    pub(crate) async fn sent(&self, id: &str, answer: Result<Answer, Fault>, stands_in: bool) -> Result<Answer, Fault> {
         let (to, text) = match &answer {
+            Ok(_) if stands_in => (State::Approved, String::new()),
             Ok(Answer::Whole(bytes)) => (State::Answered, String::from_utf8_lossy(bytes).into_owned()),
             Ok(Answer::Live(..)) => (State::Answered, String::new()),
             Err(_) => (State::Approved, String::new()),
@@ -147,6 +153,36 @@ impl Asked<'_> {
         // The caller has its answer in any case.
         let _ = self.database.advance(id, (State::Sending, to), &text).await;
         answer
+    }
+}
+
+/// An approved request on its way. Dropped before its answer is there, because the caller left, it may be asked for again.
+pub(crate) struct Taken<'a> {
+    database: &'a Database,
+    id: Option<&'a str>,
+    tasks: &'a Drains,
+}
+
+impl<'a> Taken<'a> {
+    pub(crate) fn new(database: &'a Database, id: &'a str, tasks: &'a Drains) -> Self {
+        let id = Some(id);
+        Self { database, id, tasks }
+    }
+
+    /// The answer is there, or a fault.
+    pub(crate) fn returned(mut self) {
+        self.id = None;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let Some(id) = self.id.take() else { return };
+        let (database, id) = (self.database.clone(), id.to_owned());
+        self.tasks.see_to(async move {
+            // Where the database does not take it, the review ends with its time.
+            let _ = database.advance(&id, (State::Sending, State::Approved), "").await;
+        });
     }
 }
 

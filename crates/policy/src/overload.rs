@@ -17,6 +17,10 @@ pub const TARGET: Duration = Duration::from_millis(10);
 /// How long is looked before anything changes.
 pub const INTERVAL: Duration = Duration::from_millis(100);
 
+/// A queue that has stood for fewer intervals than these is a burst, and nobody is turned away for it: a second is less than any caller's
+/// patience with a model.
+const BURST: u32 = 10;
+
 /// Of a hundred calls that are let in: how many fewer after an interval with a standing queue, with a long one, and how many more otherwise.
 const FEWER_PERCENT: u64 = 5;
 const MANY_FEWER_PERCENT: u64 = 20;
@@ -69,6 +73,8 @@ pub struct Controller {
     cut: Cut,
     /// Calls per interval, in thousandths.
     offered: [u64; CLASSES],
+    /// For so many intervals more the queue has stood of late than it has not.
+    standing: u32,
 }
 
 impl Controller {
@@ -76,6 +82,14 @@ impl Controller {
     pub fn step(&mut self, shortest_wait: Duration, offered: &[u32; CLASSES]) -> Cut {
         for (average, news) in self.offered.iter_mut().zip(offered) {
             *average = (*average * (10 - NEWS_TENTHS) + u64::from(*news) * PARTS * NEWS_TENTHS) / 10;
+        }
+        self.standing = if shortest_wait > TARGET {
+            (self.standing + 1).min(2 * BURST)
+        } else {
+            self.standing.saturating_sub(1)
+        };
+        if self.cut == Cut::default() && self.standing < BURST {
+            return self.cut;
         }
         let total: u64 = self.offered.iter().sum();
         let classes = self.offered.iter().enumerate();
@@ -207,7 +221,8 @@ mod tests {
     #[test]
     fn l4_at_three_times_saturation_the_worker_stays_busy_and_the_critical_are_served() {
         let mut worker = Worker::new(100);
-        worker.serve_for(0..50, offer(280, 20));
+        // What came before it was seen is worked off first.
+        worker.serve_for(0..150, offer(280, 20));
         let (mut served, mut critical, mut longest) = (0, 0, 0);
         for _ in 0..300 {
             let let_in = worker.interval(offer(280, 20));
@@ -240,7 +255,7 @@ mod tests {
     fn critical_calls_are_never_cut() {
         let mut worker = Worker::new(100);
         worker.queue = 2_000;
-        for _ in 0..150 {
+        for _ in 0..300 {
             let let_in = worker.interval(offer(500, 50));
             assert_eq!(let_in.iter().skip(8).sum::<u32>(), 50, "an old queue is worked off");
         }

@@ -50,8 +50,11 @@ pub(super) fn behind(desk: Desk<'_>, (route, stage): (&Route, Stage), parts: &[&
     let rules = &desk.config.spending.rules;
     let met = parts.iter().flat_map(|scoped| scoped.rules().map(move |rule| (scoped, rule)));
     met.filter(|(_, rule)| longest(desk, route, *rule).is_some())
-        .find_map(|(scoped, rule)| rooms.waited_for(&Room::of_rule(stage, rules.name(rule), &scoped.scope_of(rule))))
-        .map(Box::new)
+        .find_map(|(scoped, rule)| {
+            let denied = rooms.waited_for(&Room::of_rule(stage, rules.name(rule), &scoped.scope_of(rule)))?;
+            // Its number may be another one in this config than in that of whoever waits.
+            Some(Box::new(Denied { rule, ..denied }))
+        })
 }
 
 /// Tries again until there is room. A refusal by a rule without a queue, and one that no waiting helps, comes back as it is.
@@ -71,8 +74,11 @@ pub(super) async fn waited<T>(
     let end = desk.now.instant + longest.min(LONGEST);
     let end = call.wanted_by.map_or(end, |wanted| wanted.min(end));
     let place = (desk.caller.team().name.as_str(), facts::priority(call));
-    let room = Room::of_rule(stage, &denied.name, &denied.scope);
-    let Some(ticket) = desk.books.rooms.join((room, Some(&denied)), place, call.body.len()) else {
+    let join = |denied: &Denied| {
+        let room = Room::of_rule(stage, &denied.name, &denied.scope);
+        desk.books.rooms.join((room, Some(denied)), place, call.body.len())
+    };
+    let Some(mut ticket) = join(&denied) else {
         return Err(NotReserved::Denied(denied));
     };
     let began = clock::instant();
@@ -80,7 +86,16 @@ pub(super) async fn waited<T>(
     let done = loop {
         if ticket.is_first() {
             match again() {
-                Err(NotReserved::Denied(denied)) if queue(&denied).is_some() => last = denied,
+                Err(NotReserved::Denied(denied)) if queue(&denied).is_some() => {
+                    // It waits for something else now, and must not keep others from what is free.
+                    if (&denied.name, &denied.scope) != (&last.name, &last.scope) {
+                        match join(&denied) {
+                            Some(other) => ticket = other,
+                            None => break Err(NotReserved::Denied(denied)),
+                        }
+                    }
+                    last = denied;
+                }
                 done => break done,
             }
         }

@@ -118,6 +118,11 @@ impl Grant {
         journal.durable(self.position).await.map_err(NotReserved::Journal)
     }
 
+    /// Goes on in the place that another grant of the same call had among the open calls.
+    pub fn take_place_of(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.entrance, &mut other.entrance);
+    }
+
     /// An attempt begins: what comes from now on is billed at its price.
     pub fn begin(&mut self, target: &Arc<Target>) {
         self.attempts += 1;
@@ -185,10 +190,12 @@ impl Grant {
         let moved = books.accounts().switch(millis(now), reserved, attempt, (spent, next));
         let moved = moved.map_err(|denied| NotReserved::Denied(Box::new(denied)))?;
         self.handed = self.postings.len();
-        self.stands_for = (deployment.to_owned(), false);
+        // Until it is written down it stands for nothing.
+        self.stands_for.1 = true;
         self.held.money = self.held.money + moved.amount;
         self.held.output_tokens = self.held.output_tokens.max(next.output_tokens);
         if moved.charges.is_empty() && moved.amount == NanoUsd::ZERO {
+            self.stands_for = (deployment.to_owned(), false);
             return Ok(());
         }
         let extension = Extension {
@@ -201,6 +208,7 @@ impl Grant {
             books.accounts().unname(&moved.opened);
             NotReserved::Journal(error)
         })?;
+        self.stands_for = (deployment.to_owned(), false);
         Ok(())
     }
 

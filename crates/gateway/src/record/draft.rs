@@ -185,6 +185,10 @@ impl Draft {
     pub fn won(&mut self, lane: Lane, took: Duration) {
         if let (Lane::Hedge, Some(race)) = (lane, &mut self.race) {
             std::mem::swap(&mut self.grant, &mut race.grant);
+            // The call goes on, and so does its place among those that are open.
+            if let (Some(winner), Some(loser)) = (&mut self.grant, &mut race.grant) {
+                winner.take_place_of(loser);
+            }
             std::mem::swap(&mut self.tried, &mut race.tried);
             self.record.usage = self.grant.as_ref().and_then(|grant| grant.told_usage()).map(Into::into);
         }
@@ -415,7 +419,11 @@ impl Draft {
         if let Some(release) = self.record.route.as_ref().and_then(|route| route.release.as_ref()) {
             release.observe(&self.record);
         }
-        if let Some(capture) = self.capture.take().filter(|_| outcome == Outcome::Completed) {
+        if let Some(capture) = self
+            .capture
+            .take()
+            .filter(|_| self.record.stand_in.is_none() && outcome == Outcome::Completed)
+        {
             let said = self.heard();
             capture.send(said, &self.record);
         }

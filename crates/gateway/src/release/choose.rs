@@ -96,11 +96,11 @@ fn refusal(status: Status, high_risk: bool) -> Option<&'static str> {
     }
 }
 
-/// The risk of a call: its route's, or what the caller says, whichever is higher.
+/// The risk of a call: its route's, that of the route which it comes from, or what the caller says, whichever is highest.
 #[must_use]
 pub fn risk(route: &Route, call: &Call) -> Option<Risk> {
     let said = call.headers.get("x-tollgate-risk").and_then(|value| value.to_str().ok());
-    said.and_then(Risk::parse).max(route.risk)
+    said.and_then(Risk::parse).max(route.risk).max(call.risk)
 }
 
 /// The refusal of a call for which nothing is left; `None`: something is.

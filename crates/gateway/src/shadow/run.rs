@@ -1,6 +1,6 @@
 //! Runs copies of calls: a few at a time, on the control runtime, over connections of its own. A copy is admitted, held for, sent and settled
 //! as a caller's call is, but in the shadow's own name and on its own budget; its row of the ledger bears the caller's request id with
-//! `-shadow` behind it.
+//! the model and `-shadow` behind it.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -94,7 +94,8 @@ impl Runner {
         let shadow = Arc::clone(&job.shadow);
         let config = self.shared.config.load_full();
         let now = clock::now();
-        let id = format!("{}-shadow", job.request_id);
+        // Each copy of a call has a row of its own.
+        let id = format!("{}-{}-shadow", job.request_id, shadow.place.1);
         let mut draft = Draft::begin(now, id, job.call.dialect.name(), job.call.operation.name());
         draft.caller(&shadow.caller);
         let desk = Desk {

@@ -36,6 +36,11 @@ impl Drains {
         Self { tasks, room }
     }
 
+    /// Does something more for a caller who has left; the worker waits for it.
+    pub fn see_to(&self, what: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(what);
+    }
+
     fn take(&self, mut live: Box<Live>) {
         let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
             return;

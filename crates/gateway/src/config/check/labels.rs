@@ -46,6 +46,12 @@ pub(super) fn check(context: &mut Context<'_>) {
                 cleared(context, &clearances, (&path, model), &label);
             }
         }
+        for (tier, models) in route.tiers.iter().flat_map(raw::Tiers::all) {
+            for (at, model) in models.iter().enumerate() {
+                let path = path.key("tiers").key(tier).index(at);
+                cleared(context, &clearances, (&path, model), &label);
+            }
+        }
         last_resorts(context, &clearances, (&path.key("last_resort"), route), &label);
     }
     substitutes(context, &clearances);
@@ -118,7 +124,8 @@ fn last_resorts(context: &mut Context<'_>, clearances: &Clearances, (list, route
                 let targets = other.targets.iter().map(|target| &target.model);
                 let models = targets
                     .chain(&other.fallbacks)
-                    .chain(other.rules.iter().flat_map(|rule| &rule.models));
+                    .chain(other.rules.iter().flat_map(|rule| &rule.models))
+                    .chain(other.tiers.iter().flat_map(raw::Tiers::all).flat_map(|(_, models)| models));
                 let mut clearances = models.filter_map(|model| clearance_of(context, clearances, model));
                 clearances.any(|(_, clearance)| label.flows_to(&clearance).is_err())
             }

@@ -11,7 +11,7 @@ use super::super::units::Size;
 #[serde(deny_unknown_fields, default)]
 #[schemars(example = serde_json::json!({"shed": true, "calls": 10000}))]
 pub struct Overload {
-    /// Turns calls away as soon as the ones before them wait for a processor for too long.
+    /// Turns calls away when those before them have waited for a processor too long for a second: a burst is worked off.
     pub shed: bool,
     /// Calls that may be under way at the same time.
     #[schemars(range(min = 10, max = 1_000_000))]
