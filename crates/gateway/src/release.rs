@@ -316,6 +316,21 @@ mod tests {
     }
 
     #[test]
+    fn a_hedges_loser_says_nothing_of_its_target() {
+        let rows = [
+            ("ok", false, Some(Outcome::Ok)),
+            ("ok", true, Some(Outcome::Error)),
+            ("outrun", false, None),
+            ("aborted", false, None),
+            ("content_policy", false, Some(Outcome::Blocked)),
+            ("timeout", false, Some(Outcome::Error)),
+        ];
+        for (word, broken, expected) in rows {
+            assert_eq!(outcome(word, broken), expected, "{word}");
+        }
+    }
+
+    #[test]
     fn a_canary_goes_once_stays_off_over_reloads_and_begins_anew_when_it_is_switched_on() {
         let memory = Memory::default();
         let condition = FigureCondition::compile("error_rate > 0.5").unwrap();

@@ -232,3 +232,20 @@ async fn a_hedge_that_a_limit_refuses_is_not_sent() {
     );
     assert_eq!(rig.bill("lorem-21").len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_a_hedge_answers_stays_among_the_open_ones_until_its_end() {
+    let mut plan = plan("lorem-20+slow-first-byte-9s", "{ after: 150ms, extra_cost: 100% }");
+    plan.head = "limits: [{ name: one, concurrent: 1 }]".into();
+    plan.models = plan.models.replace("lorem-21", "stream-60-50ms");
+    let rig = plan.start().await;
+    let ask = Dialect::OpenAi.ask("raced", "hello", true).to_string();
+    let mut live = rig.caller.open("POST", Dialect::OpenAi.path(), ask.into()).await;
+    live.next().await.unwrap().unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let second = rig.caller.ask(Dialect::OpenAi, "quick", false).await;
+    assert_eq!(second.status, 429, "the first one still streams: {:?}", second.headers);
+    live.rest().await;
+    let third = rig.caller.ask(Dialect::OpenAi, "quick", true).await;
+    assert_eq!(third.status, 200, "{:?}", third.body);
+}

@@ -75,6 +75,30 @@ async fn a_rate_of_requests_and_of_tokens_is_waited_for_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_for_something_else_by_now_keeps_nobody_from_what_is_free() {
+    let gate = Gate::start().await;
+    let everybody = "{ name: everybody, requests: 1/second, on_exceed: { queue: 20s } }";
+    let each = "{ name: each, per: [team], concurrent: 1, on_exceed: { queue: 20s } }";
+    let rig = rig(&gate, &format!("limits: [{everybody}, {each}]")).await;
+    let other = Caller::new(rig.gateway.address, OTHER);
+    let mut running = JoinSet::new();
+    let ask = |caller: &Caller| {
+        let caller = caller.clone();
+        async move { caller.ask(Dialect::OpenAi, "gate/m", false).await.status }
+    };
+    running.spawn(ask(&rig.caller));
+    reach(&gate, 1).await;
+    // The second waits for the rate first, and then for its team's first one, which does not end.
+    running.spawn(ask(&rig.caller));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    running.spawn(ask(&other));
+    let served = tokio::time::timeout(Duration::from_secs(10), reach(&gate, 2)).await;
+    assert!(served.is_ok(), "the other team waits behind a call that could not go on anyway");
+    gate.open();
+    assert_eq!(running.join_all().await, [200; 3]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_waits_too_long_is_told_so() {
     let gate = Gate::start().await;
     let rig = rig(&gate, "limits: [{ name: l, concurrent: 1, on_exceed: { queue: 200ms } }]").await;
