@@ -110,6 +110,12 @@ pub async fn send(client: &Client, order: Order<'_>, draft: &mut Draft, dice: &m
                     break;
                 }
             };
+            // A hold that was moved is on the disk, where the config wants that, before anything is sent for it.
+            if progress.made > 0
+                && let Some(durable) = draft.grant().and_then(|grant| grant.durable())
+            {
+                durable.await;
+            }
             let before = progress.made;
             let fault = match walk.answer((place, target), (asked, now), draft, &mut progress).await {
                 Ok(answer) => return Ok(answer),

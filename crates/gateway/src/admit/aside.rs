@@ -9,8 +9,8 @@ use tollgate_wire::fault::{Fault, FaultKind};
 
 use super::ask::Ask;
 use super::demand::{scoped, subject};
-use super::{Desk, Leave, Pass, rights, switched, whole_subject};
-use crate::books::{Grant, NotReserved};
+use super::{Desk, Leave, Pass, queue, rights, switched, whole_subject};
+use crate::books::{Grant, NotReserved, Stage};
 use crate::clock;
 use crate::config::snapshot::Route;
 use crate::facts;
@@ -28,6 +28,10 @@ pub async fn aside(desk: Desk<'_>, route: &Arc<Route>, call: &mut Call, draft: &
     let pass = {
         let subject = subject(desk.caller, route, &[]);
         let scoped = scoped(desk, &subject, Part::Call, || facts::of(desk, route, call));
+        // Nobody waits for a copy: those who wait go first.
+        if let Some(denied) = queue::behind(desk, (route, Stage::Entrance), &[&scoped]) {
+            return Err(refused(&NotReserved::Denied(denied)));
+        }
         let entrance = desk.books.enter(clock::now(), &scoped, None);
         Pass {
             route: Arc::clone(route),

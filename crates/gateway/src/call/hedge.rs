@@ -15,6 +15,7 @@ use super::pen::Pen;
 use super::trial::Trial;
 use super::{Answer, Progress, Walk};
 use crate::admit;
+use crate::books::Durable;
 use crate::clock;
 use crate::config::snapshot::Target;
 use crate::record::{Draft, Lane};
@@ -25,6 +26,8 @@ struct Second<'w> {
     target: &'w Arc<Target>,
     asked: Asked,
     began: Instant,
+    /// Its hold, until the disk has it.
+    durable: Option<Durable>,
 }
 
 /// Who came first.
@@ -118,8 +121,10 @@ impl<'w> Walk<'w> {
             let affordable = budget && hedge.withdraw(now, cost);
             affordable.then(|| admit::hedge(*self.desk, self.route, target, self.call, draft).ok())?
         })?;
+        let durable = held.durable();
         pen.with(|draft, _| draft.hedged(held));
         Some(Second {
+            durable,
             place,
             target,
             asked,
@@ -133,6 +138,9 @@ impl<'w> Walk<'w> {
             began: second.began,
             has_next: false,
         };
+        if let Some(durable) = second.durable.take() {
+            durable.await;
+        }
         self.attempt(trial, &mut second.asked, pen, made).await
     }
 }

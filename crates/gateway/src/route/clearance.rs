@@ -53,7 +53,7 @@ pub(super) fn refusal(route: &Route, label: &Label, choices: &Choices) -> Option
         (format!("\"{}\" is not", route.name), "model")
     };
     Some(forbidden(format!(
-        "{what} cleared for this call's label, \"{label}\": its {part} keeps it from \"{deployment}\"; ask for another {other}, or ask \
+        "{what} cleared for this call's label, \"{label}\": \"{deployment}\" may not have it because of its {part}; ask for another {other}, or ask \
          who runs this gateway for a clearance"
     )))
 }

@@ -61,7 +61,7 @@ pub struct LastResort {
     pub route: Option<String>,
     /// A person decides: the caller gets 202 with the address of the review, which no SDK understands by itself. At that address it gets
     /// the answer once a person has approved the request (it is then sent once more) or written the answer. Until its time is over the
-    /// request is in the database, as it was sent.
+    /// request is in the database, as it was sent and not encrypted; none of a label above `confidential` is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
     /// A text that is given as the answer: a normal end, no tokens, no cost, and `tollgate/last-resort` as the model.
