@@ -17,7 +17,7 @@ use crate::clock::{self, Now};
 use crate::config::raw;
 
 /// How often a worker looks how long its queue is.
-const LOOK: Duration = Duration::from_millis(10);
+const LOOK: Duration = Duration::from_millis(25);
 /// And how often at least before anything changes.
 const LOOKS_MIN: u32 = 3;
 
@@ -200,7 +200,7 @@ mod tests {
         let mut controller = Controller::default();
         let mut refused = 0;
         let busy = async {
-            let end = clock::instant() + Duration::from_millis(1_500);
+            let end = clock::instant() + Duration::from_millis(3_500);
             while clock::instant() < end {
                 for _ in 0..20 {
                     refused += u32::from(valve.admit(&pressure, asks(0, 1)).is_err());

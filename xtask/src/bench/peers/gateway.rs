@@ -68,7 +68,7 @@ teams:
 keys:
   - { name: bench, team: bench, user: ada@example.com, secret: env:BENCH_KEY }
 spending: { allow_unpriced: true }
-ledger: { durability: none }
+ledger: { durability: none, decisions: 0s }
 ";
 
 /// A key from the store. Every call meets six meters of five rules and has a price.
